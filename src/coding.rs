@@ -1,0 +1,186 @@
+//! The spine: one activity on its way to its code. Pure: no IO, no async, no clock, no log.
+
+use std::sync::Arc;
+
+use serde::Serialize;
+
+pub mod activity;
+pub mod classifier;
+pub mod decision;
+pub mod embedding_bag;
+pub mod explain;
+pub mod features;
+pub mod hashing;
+pub mod normalise;
+pub mod ranking;
+mod raw_activity;
+
+use crate::nomenclature::{Code, Nomenclature};
+use activity::Activity;
+use classifier::Classifier;
+use decision::{Decision, ManualReason};
+use explain::{Contribution, contributions};
+use features::{Features, Unused};
+use normalise::{NormalisedText, Normaliser};
+use ranking::{Ranked, Ranking};
+
+/// Activities scored together: their logits stay in the second-level cache.
+const TILE: usize = 128;
+
+/// Name and version of a model.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
+pub struct ModelVersion {
+    /// Name in the registry.
+    #[schema(example = "ape-naf2008")]
+    pub name: String,
+    /// Version in the registry, from 1.
+    pub version: u32,
+}
+
+/// A label a model can give, with all that is said of it in an answer.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Label {
+    /// The code.
+    pub code: Code,
+    /// Its title in the nomenclature.
+    pub title: String,
+    /// The codes above it, from the section down.
+    pub path: Vec<Code>,
+}
+
+/// A loaded model with everything needed to code.
+pub struct Coder {
+    /// Which model this is.
+    pub model: Arc<ModelVersion>,
+    /// The nomenclature of its labels.
+    pub nomenclature: Arc<Nomenclature>,
+    /// The labels, in the order of the model's output.
+    pub labels: Vec<Arc<Label>>,
+    /// The model's own normaliser.
+    pub normaliser: Normaliser,
+    /// The model's own features.
+    pub features: Features,
+    /// The weights.
+    pub classifier: Classifier,
+    /// The confidence gap from which the code is given automatically.
+    pub threshold: f64,
+}
+
+/// What a caller may ask of a coding.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct CodingOptions {
+    /// How many predictions to give, at least 1.
+    pub top_k: usize,
+    /// Replaces the model's threshold.
+    pub threshold: Option<f64>,
+    /// Whether to explain the best label.
+    pub explain: bool,
+}
+
+impl Default for CodingOptions {
+    fn default() -> Self {
+        Self { top_k: 5, threshold: None, explain: false }
+    }
+}
+
+/// The ranked labels, the confidence gap and the decision for one activity.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Coding {
+    /// The model version that answers.
+    pub model: Arc<ModelVersion>,
+    /// Automatic or manual.
+    pub decision: Decision,
+    /// Best minus second probability.
+    pub gap: f64,
+    /// The threshold used.
+    pub threshold: f64,
+    /// The best labels, the best first.
+    pub predictions: Vec<Prediction>,
+    /// Why the best label came out, when asked for.
+    pub explanation: Option<Explanation>,
+    /// The covariates the model made nothing of.
+    pub unused: Vec<Unused>,
+}
+
+impl Coding {
+    /// Whether the code would be given automatically at another threshold.
+    pub fn automatic_at(&self, threshold: f64) -> bool {
+        let found_before = self.decision.reason().filter(|reason| *reason != ManualReason::BelowThreshold);
+        Decision::new(self.gap, threshold, found_before).is_automatic()
+    }
+}
+
+/// A label and its probability.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Prediction {
+    /// The label.
+    pub label: Arc<Label>,
+    /// Its probability.
+    pub probability: f64,
+}
+
+/// Why the best label came out.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Explanation {
+    /// The text as the model saw it.
+    pub normalised: String,
+    /// What each term adds to the logit of the best label.
+    pub contributions: Vec<Contribution>,
+}
+
+impl Coder {
+    /// Codes activities, in their order. An error is the machine's, never an activity's.
+    pub fn code(&self, activities: &[Activity], options: CodingOptions) -> candle_core::Result<Vec<Coding>> {
+        let tiles = activities.chunks(TILE).map(|tile| self.code_tile(tile, options));
+        Ok(tiles.collect::<Result<Vec<_>, _>>()?.concat())
+    }
+
+    /// The whole pipeline: activity → normalised text → feature bag → logits → ranking → decision.
+    fn code_tile(&self, activities: &[Activity], options: CodingOptions) -> candle_core::Result<Vec<Coding>> {
+        let texts: Vec<_> = activities.iter().map(|activity| self.normaliser.normalise(activity.text())).collect();
+        let bags = self.features.bags(texts.iter().zip(activities));
+        let logits = self.classifier.logits(&bags)?;
+        let distributions = self.classifier.probabilities(&logits)?;
+        let threshold = options.threshold.unwrap_or(self.threshold);
+        let mut codings = Vec::with_capacity(activities.len());
+        for (((activity, text), known), distribution) in activities.iter().zip(&texts).zip(bags.known).zip(distributions) {
+            let ranking = Ranking::new(&distribution, options.top_k);
+            let decision = Decision::new(ranking.gap, threshold, reason_before(text, known));
+            codings.push(Coding {
+                model: Arc::clone(&self.model),
+                decision,
+                gap: ranking.gap,
+                threshold,
+                explanation: if options.explain { self.explain(text, activity, &ranking)? } else { None },
+                predictions: ranking.best.iter().filter_map(|ranked| self.prediction(ranked)).collect(),
+                unused: self.features.unused(activity),
+            });
+        }
+        Ok(codings)
+    }
+
+    fn prediction(&self, ranked: &Ranked) -> Option<Prediction> {
+        let label = self.labels.get(ranked.label)?;
+        Some(Prediction { label: Arc::clone(label), probability: ranked.probability })
+    }
+
+    fn explain(
+        &self,
+        text: &NormalisedText,
+        activity: &Activity,
+        ranking: &Ranking,
+    ) -> candle_core::Result<Option<Explanation>> {
+        let Some(best) = ranking.best.first() else { return Ok(None) };
+        let contributions = contributions(&self.features, &self.classifier, text, activity, best.label)?;
+        Ok(Some(Explanation { normalised: text.as_str().to_owned(), contributions }))
+    }
+}
+
+/// The reason for manual that is known before the gap.
+fn reason_before(text: &NormalisedText, known: bool) -> Option<ManualReason> {
+    match (text.is_empty(), known) {
+        (true, _) => Some(ManualReason::NothingLeft),
+        (false, false) => Some(ManualReason::NothingKnown),
+        (false, true) => None,
+    }
+}

@@ -1,0 +1,273 @@
+//! A declared activity: what a caller sends ([`RawActivity`]) and what codif accepts to code ([`Activity`]).
+
+use serde::{Deserialize, Serialize};
+
+/// Longest text coded, in characters, once the text parts are joined.
+pub const LONGEST_TEXT: usize = 10_000;
+/// Longest identifier echoed, in characters.
+pub const LONGEST_ID: usize = 128;
+
+/// One activity as a caller gives it: nothing is checked yet, everything may be absent.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct RawActivity {
+    /// The caller's own identifier, echoed in the answer.
+    pub id: Option<String>,
+    /// What the founder typed.
+    pub description: Option<String>,
+    /// Further free text ("autre nature").
+    pub other_nature: Option<String>,
+    /// Further free text ("précision sur l'activité agricole").
+    pub agricultural_detail: Option<String>,
+    /// Kind of registration form, a letter.
+    pub form_type: Option<String>,
+    /// Nature of the activity, two digits.
+    pub nature: Option<String>,
+    /// Event declared, two digits and a letter.
+    pub event: Option<String>,
+    /// Surface in square metres.
+    pub surface: Option<f64>,
+    /// Surface class, "1" to "4".
+    pub surface_class: Option<String>,
+    /// Legal category, four digits.
+    pub legal_category: Option<String>,
+    /// Permanent ("P") or seasonal ("S").
+    pub permanence: Option<String>,
+}
+
+/// Side information that may come with a text. A model says in its manifest which of them it uses.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Covariate {
+    /// Kind of registration form.
+    FormType,
+    /// Nature of the activity.
+    Nature,
+    /// Event declared.
+    Event,
+    /// Class of the surface.
+    SurfaceClass,
+    /// Legal category.
+    LegalCategory,
+    /// Permanent or seasonal.
+    Permanence,
+}
+
+impl Covariate {
+    /// Every covariate, in the order in which warnings are given.
+    pub const ALL: [Self; 6] =
+        [Self::FormType, Self::Nature, Self::Event, Self::SurfaceClass, Self::LegalCategory, Self::Permanence];
+
+    /// The name of the field that carries it.
+    pub fn field(self) -> &'static str {
+        match self {
+            Self::FormType => "form_type",
+            Self::Nature => "nature",
+            Self::Event => "event",
+            Self::SurfaceClass => "surface_class",
+            Self::LegalCategory => "legal_category",
+            Self::Permanence => "permanence",
+        }
+    }
+}
+
+/// Why an activity cannot be coded. The fault is the activity's own: others beside it are coded.
+#[derive(Clone, Debug, PartialEq, thiserror::Error)]
+pub enum ActivityError {
+    /// No description, or only white space.
+    #[error("the description is empty: give the activity in a few words")]
+    EmptyDescription,
+    /// The joined text is longer than [`LONGEST_TEXT`].
+    #[error("the text has {characters} characters, more than the {LONGEST_TEXT} allowed: shorten it")]
+    TextTooLong {
+        /// How many characters it has.
+        characters: usize,
+    },
+    /// The identifier is longer than [`LONGEST_ID`].
+    #[error("the id is longer than {LONGEST_ID} characters: shorten it")]
+    IdTooLong,
+    /// Both a surface and a surface class.
+    #[error("surface and surface_class are both given: give one of them")]
+    TwoSurfaces,
+    /// A field that codif does not know.
+    #[error("unknown field {0:?}: remove it or check its spelling")]
+    UnknownField(String),
+    /// A field of another JSON type than its own.
+    #[error("{field} must be {expected}")]
+    WrongType {
+        /// The field.
+        field: &'static str,
+        /// What it must be.
+        expected: &'static str,
+    },
+    /// The line holds bytes that are not UTF-8.
+    #[error("the text is not valid UTF-8 (byte {0}): save the file as UTF-8")]
+    InvalidUtf8(usize),
+}
+
+impl ActivityError {
+    /// The stable code that programs act on.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::EmptyDescription => "empty_description",
+            Self::TextTooLong { .. } => "text_too_long",
+            Self::IdTooLong => "id_too_long",
+            Self::TwoSurfaces => "two_surfaces",
+            Self::UnknownField(_) => "unknown_field",
+            Self::WrongType { .. } => "wrong_type",
+            Self::InvalidUtf8(_) => "invalid_utf8",
+        }
+    }
+
+    /// The field at fault, when there is one.
+    pub fn field(&self) -> Option<&str> {
+        match self {
+            Self::EmptyDescription | Self::TextTooLong { .. } | Self::InvalidUtf8(_) => Some("description"),
+            Self::IdTooLong => Some("id"),
+            Self::TwoSurfaces => Some("surface_class"),
+            Self::UnknownField(field) => Some(field),
+            Self::WrongType { field, .. } => Some(field),
+        }
+    }
+}
+
+/// An activity that can be coded: it has a text, and its covariates are present or absent, never blank.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Activity {
+    /// The text parts joined with a space, never blank.
+    text: String,
+    covariates: [Option<String>; Covariate::ALL.len()],
+    /// Which text is the description itself: its length in bytes at the start of `text`.
+    description_length: usize,
+}
+
+impl Activity {
+    /// The text parts, joined with a space.
+    pub fn text(&self) -> &str {
+        &self.text
+    }
+
+    /// The description alone, trimmed.
+    pub fn description(&self) -> &str {
+        self.text.get(..self.description_length).unwrap_or(&self.text)
+    }
+
+    /// An activity of a text alone; nothing when the text is blank or too long.
+    pub fn of_text(text: &str) -> Option<Self> {
+        Self::try_from(RawActivity { description: Some(text.to_owned()), ..RawActivity::default() }).ok()
+    }
+
+    /// The activity as `/v1/code` takes it; its text parts have become one description.
+    pub fn to_json(&self) -> serde_json::Map<String, serde_json::Value> {
+        let covariates = Covariate::ALL.into_iter().filter_map(|c| Some((c.field(), self.covariate(c)?)));
+        let fields = std::iter::once(("description", self.text())).chain(covariates);
+        fields.map(|(field, value)| (field.to_owned(), value.into())).collect()
+    }
+
+    /// The value given for a covariate; `None` when it is absent.
+    pub fn covariate(&self, covariate: Covariate) -> Option<&str> {
+        self.covariates.get(covariate as usize)?.as_deref()
+    }
+}
+
+impl TryFrom<RawActivity> for Activity {
+    type Error = ActivityError;
+
+    fn try_from(raw: RawActivity) -> Result<Self, ActivityError> {
+        if raw.id.is_some_and(|id| id.chars().count() > LONGEST_ID) {
+            return Err(ActivityError::IdTooLong);
+        }
+        let mut text = filled(raw.description).ok_or(ActivityError::EmptyDescription)?;
+        let description_length = text.len();
+        for part in [raw.other_nature, raw.agricultural_detail].into_iter().filter_map(filled) {
+            text.push(' ');
+            text.push_str(&part);
+        }
+        let characters = text.chars().count();
+        if characters > LONGEST_TEXT {
+            return Err(ActivityError::TextTooLong { characters });
+        }
+        let surface_class = match (raw.surface, filled(raw.surface_class)) {
+            (Some(_), Some(_)) => return Err(ActivityError::TwoSurfaces),
+            (Some(surface), None) => Some(surface_class(surface).to_owned()),
+            (None, class) => class,
+        };
+        let covariates = [
+            filled(raw.form_type),
+            filled(raw.nature),
+            filled(raw.event),
+            surface_class,
+            filled(raw.legal_category),
+            filled(raw.permanence),
+        ];
+        Ok(Self { text, covariates, description_length })
+    }
+}
+
+/// The trimmed text, or nothing when it is blank.
+fn filled(text: Option<String>) -> Option<String> {
+    text.map(|text| text.trim().to_owned()).filter(|text| !text.is_empty())
+}
+
+/// Class of a surface in square metres: 1 below 121, 2 from 121, 3 from 401, 4 from 2501.
+/// A surface that is no surface (zero, negative) is in no class: no model has seen it.
+fn surface_class(surface: f64) -> &'static str {
+    match surface {
+        s if s <= 0.0 || s.is_nan() => "0",
+        s if s < 121.0 => "1",
+        s if s < 401.0 => "2",
+        s if s < 2501.0 => "3",
+        _ => "4",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn described(description: &str) -> RawActivity {
+        RawActivity { description: Some(description.to_owned()), ..RawActivity::default() }
+    }
+
+    #[test]
+    fn text_parts_are_joined_with_a_space() {
+        let raw = RawActivity {
+            other_nature: Some(" et conseil ".into()),
+            agricultural_detail: Some("  ".into()),
+            ..described(" élevage ")
+        };
+        let activity = Activity::try_from(raw).unwrap();
+        assert_eq!(activity.text(), "élevage et conseil");
+        assert_eq!(activity.description(), "élevage");
+    }
+
+    #[test]
+    fn a_blank_description_is_refused() {
+        for description in ["", "  \t\n", "\u{a0}"] {
+            assert_eq!(Activity::try_from(described(description)), Err(ActivityError::EmptyDescription));
+        }
+        assert_eq!(Activity::try_from(RawActivity::default()), Err(ActivityError::EmptyDescription));
+    }
+
+    #[test]
+    fn length_is_counted_in_characters() {
+        assert!(Activity::try_from(described(&"é".repeat(LONGEST_TEXT))).is_ok());
+        let error = Activity::try_from(described(&"é".repeat(LONGEST_TEXT + 1))).unwrap_err();
+        assert_eq!(error.code(), "text_too_long");
+    }
+
+    #[test]
+    fn surfaces_fall_in_their_class() {
+        for (surface, class) in [(1.0, "1"), (120.9, "1"), (121.0, "2"), (401.0, "3"), (2500.0, "3"), (2501.0, "4")] {
+            let raw = RawActivity { surface: Some(surface), ..described("hôtel") };
+            assert_eq!(Activity::try_from(raw).unwrap().covariate(Covariate::SurfaceClass), Some(class));
+        }
+    }
+
+    #[test]
+    fn a_blank_covariate_is_absent() {
+        let raw = RawActivity { nature: Some(" ".into()), form_type: Some(" M ".into()), ..described("hôtel") };
+        let activity = Activity::try_from(raw).unwrap();
+        assert_eq!(activity.covariate(Covariate::Nature), None);
+        assert_eq!(activity.covariate(Covariate::FormType), Some("M"));
+    }
+}

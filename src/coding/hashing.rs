@@ -1,0 +1,77 @@
+//! fastText's hashes: 32-bit FNV-1a with each byte sign-extended, and the mix of word hashes into n-grams.
+
+const BASIS: u32 = 2_166_136_261;
+const PRIME: u32 = 16_777_619;
+
+/// Hash of a word.
+pub fn hash(word: &str) -> u32 {
+    word.bytes().fold(BASIS, extended)
+}
+
+/// One byte more; the byte is sign-extended before the xor, as fastText's `int8_t` cast does.
+fn extended(hash: u32, byte: u8) -> u32 {
+    (hash ^ i32::from(byte.cast_signed()).cast_unsigned()).wrapping_mul(PRIME)
+}
+
+/// Hash of a word n-gram from the hash of the n-gram before its last word (`None` before the first word).
+pub fn mix(before: Option<u64>, hash: u32) -> u64 {
+    let hash = i64::from(hash.cast_signed()).cast_unsigned();
+    match before {
+        None => hash,
+        Some(before) => before.wrapping_mul(116_049_371).wrapping_add(hash),
+    }
+}
+
+/// Hashes of the sub-words of `<word>` of `shortest` to `longest` characters, in fastText's order: by start, then by
+/// length. The lone `<` and `>` are left out.
+pub fn for_each_subword(word: &str, shortest: usize, longest: usize, mut found: impl FnMut(u32)) {
+    if longest == 0 {
+        return;
+    }
+    let bracketed = || std::iter::once('<').chain(word.chars()).chain(std::iter::once('>'));
+    let characters = bracketed().count();
+    let mut utf8 = [0; 4];
+    for start in 0..characters {
+        let mut hash = BASIS;
+        for (index, character) in bracketed().enumerate().skip(start).take(longest) {
+            hash = character.encode_utf8(&mut utf8).bytes().fold(hash, extended);
+            let length = index - start + 1;
+            let lone_bracket = length == 1 && (start == 0 || start + 1 == characters);
+            if length >= shortest && !lone_bracket {
+                found(hash);
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn known_hashes() {
+        let known = [
+            ("a", 3_826_002_220),
+            ("<co", 1_033_361_509),
+            ("coiff", 1_767_147_366),
+            ("</s>", 3_617_362_777),
+            ("boulangerie", 874_440_988),
+            ("café", 1_970_454_601),
+            ("été", 200_187_927),
+        ];
+        for (word, expected) in known {
+            assert_eq!(hash(word), expected, "{word}");
+        }
+    }
+
+    #[test]
+    fn subwords_come_by_start_then_length() {
+        let mut found = Vec::new();
+        for_each_subword("été", 3, 4, |hash| found.push(hash));
+        assert_eq!(found, ["<ét", "<été", "été", "été>", "té>"].map(hash));
+        found.clear();
+        for_each_subword("ab", 1, 1, |hash| found.push(hash));
+        assert_eq!(found, ["a", "b"].map(hash));
+        for_each_subword("ab", 0, 0, |_| panic!("none asked for"));
+    }
+}

@@ -1,0 +1,77 @@
+//! [`RawActivity`] out of one JSON object: every fault is that activity's own and names its field.
+
+use super::activity::{ActivityError, RawActivity};
+use serde_json::Value;
+
+impl RawActivity {
+    /// Reads one activity. On a fault, what could be read (the id above all) comes back beside the error.
+    pub fn from_json(value: Value) -> Result<Self, (Self, ActivityError)> {
+        let mut raw = Self::default();
+        let Value::Object(fields) = value else {
+            return Err((raw, ActivityError::WrongType { field: "activity", expected: "an object" }));
+        };
+        let mut fault = None;
+        for (name, value) in fields {
+            if let Err(error) = raw.set(&name, value) {
+                fault.get_or_insert(error);
+            }
+        }
+        match fault {
+            None => Ok(raw),
+            Some(error) => Err((raw, error)),
+        }
+    }
+
+    fn set(&mut self, name: &str, value: Value) -> Result<(), ActivityError> {
+        let (field, slot) = match name {
+            "id" => ("id", &mut self.id),
+            "description" => ("description", &mut self.description),
+            "other_nature" => ("other_nature", &mut self.other_nature),
+            "agricultural_detail" => ("agricultural_detail", &mut self.agricultural_detail),
+            "form_type" => ("form_type", &mut self.form_type),
+            "nature" => ("nature", &mut self.nature),
+            "event" => ("event", &mut self.event),
+            "surface_class" => ("surface_class", &mut self.surface_class),
+            "legal_category" => ("legal_category", &mut self.legal_category),
+            "permanence" => ("permanence", &mut self.permanence),
+            "surface" => {
+                self.surface = match value {
+                    Value::Null => None,
+                    Value::Number(number) => number.as_f64(),
+                    _ => return Err(ActivityError::WrongType { field: "surface", expected: "a number (m²)" }),
+                };
+                return Ok(());
+            }
+            unknown => return Err(ActivityError::UnknownField(unknown.chars().take(64).collect())),
+        };
+        *slot = match value {
+            Value::Null => None,
+            Value::String(text) => Some(text),
+            _ => return Err(ActivityError::WrongType { field, expected: "a string" }),
+        };
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn the_id_comes_back_with_the_error() {
+        let (raw, error) = RawActivity::from_json(json!({"naure": "04", "id": "a"})).unwrap_err();
+        assert_eq!(raw.id.as_deref(), Some("a"));
+        assert_eq!(error, ActivityError::UnknownField("naure".into()));
+    }
+
+    #[test]
+    fn null_is_absent_and_another_type_is_named() {
+        let raw = RawActivity::from_json(json!({"description": "x", "nature": null, "surface": 12})).unwrap();
+        assert_eq!((raw.nature, raw.surface), (None, Some(12.0)));
+        let (_, error) = RawActivity::from_json(json!({"nature": 4})).unwrap_err();
+        assert_eq!(error.to_string(), "nature must be a string");
+        let (_, error) = RawActivity::from_json(json!("coiffure")).unwrap_err();
+        assert_eq!(error.code(), "wrong_type");
+    }
+}

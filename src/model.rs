@@ -1,0 +1,8 @@
+//! What makes a model: its manifest, its weights, its golden cases.
+
+pub mod bundle;
+pub mod error;
+pub mod golden;
+pub mod manifest;
+pub mod weights;
+pub mod writing;

@@ -1,0 +1,62 @@
+//! Why a model is refused: always the file and the reason.
+
+use std::path::PathBuf;
+
+/// A model that cannot be used.
+#[derive(Debug, thiserror::Error)]
+#[error("{}: {fault}", .file.display())]
+pub struct ModelError {
+    /// The file at fault.
+    pub file: PathBuf,
+    /// What is wrong with it.
+    pub fault: ModelFault,
+}
+
+/// What is wrong with a file of a model.
+#[derive(Debug, thiserror::Error)]
+pub enum ModelFault {
+    /// It cannot be read.
+    #[error("{0}")]
+    Unreadable(#[from] std::io::Error),
+    /// It is not what it should be.
+    #[error("not a valid {expected}: {reason}")]
+    Malformed {
+        /// What it should be.
+        expected: &'static str,
+        /// What is wrong.
+        reason: String,
+    },
+    /// Its size or digest is not the manifest's.
+    #[error("{what} is {found}, the manifest says {expected}: the file is damaged or was changed")]
+    Mismatch {
+        /// "size" or "sha256".
+        what: &'static str,
+        /// What was found.
+        found: String,
+        /// What the manifest says.
+        expected: String,
+    },
+    /// A file the model needs is not in the manifest.
+    #[error("the manifest lists no file of this name")]
+    NotListed,
+    /// A golden case comes out otherwise.
+    #[error("golden case {line}: {reason}")]
+    Golden {
+        /// Line in the file, from 1.
+        line: usize,
+        /// What came out instead.
+        reason: String,
+    },
+}
+
+impl ModelFault {
+    /// The fault of this file.
+    pub fn of(self, file: impl Into<PathBuf>) -> ModelError {
+        ModelError { file: file.into(), fault: self }
+    }
+
+    /// Not a valid `expected`.
+    pub fn malformed(expected: &'static str, reason: impl std::fmt::Display) -> Self {
+        Self::Malformed { expected, reason: reason.to_string() }
+    }
+}

@@ -1,0 +1,167 @@
+//! Coded activities read from TSV, CSV or Parquet files with named columns; every error names the file and the line.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use super::table::{self, Row};
+use crate::coding::activity::{Activity, ActivityError, RawActivity};
+use crate::nomenclature::{Code, Level, Nomenclature};
+
+/// An activity and the code it was given.
+#[derive(Clone, Debug, PartialEq)]
+pub struct CodedActivity {
+    /// The activity.
+    pub activity: Activity,
+    /// Its code.
+    pub code: Code,
+    /// The cells of its line, as they were read.
+    pub cells: Vec<String>,
+}
+
+/// Which columns of a file hold what.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Columns {
+    /// The column of the code.
+    pub code: String,
+    /// The column of each field of an activity, where it is not the field's own name.
+    pub fields: Vec<(String, String)>,
+    /// The names of the columns, for a file without a header.
+    pub header: Option<Vec<String>>,
+}
+
+/// A file of coded activities.
+#[derive(Clone, Debug)]
+pub struct Corpus {
+    /// The names of its columns.
+    pub header: Vec<String>,
+    /// Its lines.
+    pub lines: Vec<CodedActivity>,
+}
+
+/// Why a file cannot be used.
+#[derive(Debug, thiserror::Error)]
+pub enum CorpusError {
+    /// It cannot be opened.
+    #[error("{}: {source}", .file.display())]
+    Unreadable {
+        /// The file.
+        file: PathBuf,
+        /// Why.
+        source: std::io::Error,
+    },
+    /// A line cannot be read.
+    #[error("{}, line {line}: {reason}", .file.display())]
+    Line {
+        /// The file.
+        file: PathBuf,
+        /// The line, from 1 (in Parquet the row, from 1).
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The file as a whole is at fault.
+    #[error("{}: {reason}", .file.display())]
+    Whole {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+/// The fields of an activity that a file can hold, with the names of their default columns.
+const FIELDS: [&str; 10] = [
+    "description",
+    "other_nature",
+    "agricultural_detail",
+    "form_type",
+    "nature",
+    "event",
+    "surface",
+    "surface_class",
+    "legal_category",
+    "permanence",
+];
+
+impl Corpus {
+    /// Reads a whole file. The first line at fault ends the reading.
+    pub fn read(path: &Path, columns: &Columns, nomenclature: &Nomenclature) -> Result<Self, CorpusError> {
+        let file = File::open(path).map_err(|source| CorpusError::Unreadable { file: path.to_owned(), source })?;
+        let whole = |reason: String| CorpusError::Whole { file: path.to_owned(), reason };
+        let (header, rows) = table::open(path, file, columns.header.as_deref()).map_err(whole)?;
+        let places = Places::find(columns, &header).map_err(whole)?;
+        let mut lines = Vec::new();
+        for row in rows {
+            let Row { line, cells } = row.map_err(|fault| fault.in_file(path))?;
+            let faulty = |reason: String| CorpusError::Line { file: path.to_owned(), line, reason };
+            let code = places.code(&cells, nomenclature).map_err(faulty)?;
+            let raw = places.activity(&cells).map_err(faulty)?;
+            let activity = Activity::try_from(raw).map_err(|error: ActivityError| faulty(error.to_string()))?;
+            lines.push(CodedActivity { activity, code, cells });
+        }
+        if lines.is_empty() {
+            return Err(whole("it holds no coded activity".to_owned()));
+        }
+        Ok(Self { header, lines })
+    }
+}
+
+/// Where the columns stand in a line.
+struct Places {
+    code: usize,
+    fields: Vec<(&'static str, usize)>,
+}
+
+impl Places {
+    fn find(columns: &Columns, header: &[String]) -> Result<Self, String> {
+        let place = |name: &str| header.iter().position(|column| column == name);
+        let missing = |name: &str| format!("there is no column {name:?}; its columns are {}", header.join(", "));
+        if let Some((field, _)) = columns.fields.iter().find(|(field, _)| !FIELDS.contains(&field.as_str())) {
+            return Err(format!("unknown field {field:?}; the fields are {}", FIELDS.join(", ")));
+        }
+        let mut fields = Vec::new();
+        for field in FIELDS {
+            let named = columns.fields.iter().find(|(known, _)| known == field).map(|(_, column)| column.as_str());
+            match place(named.unwrap_or(field)) {
+                Some(found) => fields.push((field, found)),
+                None if named.is_some() || field == "description" => return Err(missing(named.unwrap_or(field))),
+                None => {}
+            }
+        }
+        let code = place(&columns.code).ok_or_else(|| missing(&columns.code))?;
+        Ok(Self { code, fields })
+    }
+
+    fn code(&self, cells: &[String], nomenclature: &Nomenclature) -> Result<Code, String> {
+        let text = cells.get(self.code).map(String::as_str).unwrap_or_default();
+        let code: Option<Code> = text.parse().ok();
+        let entry = code.and_then(|code| nomenclature.entry(&code)).filter(|entry| entry.level == Level::SubClass);
+        let entry = entry.ok_or_else(|| format!("{text:?} is no sub-class of {}", nomenclature.id()))?;
+        Ok(entry.code.clone())
+    }
+
+    fn activity(&self, cells: &[String]) -> Result<RawActivity, String> {
+        let mut raw = RawActivity::default();
+        for (field, place) in &self.fields {
+            let Some(text) = cells.get(*place).filter(|text| !text.trim().is_empty()) else { continue };
+            let text = Some(text.clone());
+            match *field {
+                "description" => raw.description = text,
+                "other_nature" => raw.other_nature = text,
+                "agricultural_detail" => raw.agricultural_detail = text,
+                "form_type" => raw.form_type = text,
+                "nature" => raw.nature = text,
+                "event" => raw.event = text,
+                "surface_class" => raw.surface_class = text,
+                "legal_category" => raw.legal_category = text,
+                "permanence" => raw.permanence = text,
+                _ => {
+                    let surface = text.unwrap_or_default();
+                    let number = surface.trim().parse();
+                    raw.surface = Some(number.map_err(|_| format!("the surface {surface:?} is not a number"))?);
+                }
+            }
+        }
+        Ok(raw)
+    }
+}
