@@ -15,3 +15,11 @@ pub mod nomenclature;
 pub mod model;
 pub mod registry;
 pub mod training;
+
+// What serves them.
+pub mod config;
+pub mod serving;
+pub mod ui;
+
+// The program.
+pub mod cli;

@@ -12,6 +12,7 @@ pub mod evaluation;
 mod head;
 pub mod intervals;
 mod noise;
+pub mod report;
 pub mod settings;
 pub mod split;
 mod table;
