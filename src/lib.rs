@@ -18,7 +18,9 @@ pub mod training;
 
 // What serves them.
 pub mod config;
+pub mod http;
 pub mod serving;
+pub mod telemetry;
 pub mod ui;
 
 // The program.

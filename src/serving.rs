@@ -1,5 +1,7 @@
 //! The coders in service, one a nomenclature.
 
+pub mod answer;
+
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;

@@ -1,6 +1,15 @@
 //! `codif serve`: the page, the API and the operations port.
 
+use std::sync::Arc;
+
+use anyhow::Context;
+
 use crate::config::{ListenOptions, ModelOptions};
+use crate::http::App;
+use crate::http::server::serve;
+use crate::serving::Coders;
+use crate::telemetry::{Metrics, start_logs};
+
 /// What `codif serve` takes.
 #[derive(Debug, clap::Args)]
 pub struct ServeArguments {
@@ -12,6 +21,9 @@ pub struct ServeArguments {
 
 /// Serves until asked to stop.
 pub fn run(arguments: ServeArguments) -> anyhow::Result<()> {
-    let _ = arguments;
-    anyhow::bail!("not yet")
+    start_logs();
+    let coders = Coders::load(&arguments.models.registry, &arguments.models.models)?;
+    let metrics = Metrics::new(&coders).context("cannot set up the metrics")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
+    runtime.block_on(serve(App { coders: Arc::new(coders), metrics }, &arguments.listen))
 }

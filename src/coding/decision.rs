@@ -12,7 +12,7 @@ pub enum Decision {
 }
 
 /// Why a person has to decide.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "snake_case")]
 pub enum ManualReason {
     /// The confidence gap is below the threshold.

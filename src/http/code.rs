@@ -1,0 +1,151 @@
+//! `POST /v1/code`.
+
+use std::sync::Arc;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::State;
+use axum::extract::rejection::BytesRejection;
+use axum::http::StatusCode;
+use axum::response::IntoResponse;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::ToSchema;
+
+use super::error::Problem;
+use super::{App, blocking};
+use crate::coding::activity::RawActivity;
+use crate::coding::{Coder, CodingOptions};
+use crate::serving::Coders;
+use crate::serving::answer::{Answer, answers};
+
+/// Activities to code.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+pub struct CodeRequest {
+    /// The activities.
+    #[schema(value_type = Vec<ActivityRequest>)]
+    activities: Vec<Value>,
+    /// Ids of the nomenclatures to code in; all that are served by default.
+    #[schema(example = json!(["naf2008", "naf2025"]))]
+    nomenclatures: Option<Vec<String>>,
+    /// How many predictions to give, 1 to 50.
+    #[schema(minimum = 1, maximum = 50, default = 5)]
+    top_k: Option<usize>,
+    /// Replaces the models' threshold, for every nomenclature asked.
+    #[schema(minimum = 0, maximum = 1)]
+    threshold: Option<f64>,
+    /// Whether to explain the best code.
+    #[serde(default)]
+    explain: bool,
+}
+
+/// One activity. Only the description is required; an unknown field is the activity's own error.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "documents what RawActivity reads")]
+struct ActivityRequest {
+    /// Echoed; at most 128 characters.
+    id: Option<String>,
+    /// What the founder typed.
+    #[schema(example = "coiffure à domicile")]
+    description: String,
+    /// Further free text.
+    other_nature: Option<String>,
+    /// Further free text of a farm.
+    agricultural_detail: Option<String>,
+    /// Kind of registration form, a letter.
+    #[schema(example = "M")]
+    form_type: Option<String>,
+    /// Nature of the activity, two digits.
+    #[schema(example = "12")]
+    nature: Option<String>,
+    /// Event declared, two digits and a letter.
+    event: Option<String>,
+    /// Surface in square metres; not together with `surface_class`.
+    surface: Option<f64>,
+    /// Surface class, "1" to "4".
+    surface_class: Option<String>,
+    /// Legal category, four digits.
+    legal_category: Option<String>,
+    /// P (permanent) or S (seasonal).
+    permanence: Option<String>,
+}
+
+/// The results, in the order of the activities.
+#[derive(Serialize, ToSchema)]
+pub struct CodeResponse {
+    results: Vec<Answer>,
+}
+
+/// Code activities
+///
+/// Every activity gets its own result or its own error; one that cannot be coded never costs the others theirs.
+#[utoipa::path(
+    post,
+    path = "/v1/code",
+    tag = "coding",
+    request_body = CodeRequest,
+    responses(
+        (status = 200, description = "One result or error an activity, in order", body = CodeResponse),
+        (status = 400, description = "The body is no JSON", body = Problem, content_type = "application/problem+json"),
+        (status = 413, description = "The body is too large", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "The body is of another shape", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn code(
+    State(app): State<App>,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Json<CodeResponse>, Problem> {
+    let body = body.map_err(|rejection| match rejection.into_response().status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(),
+        _ => Problem::unreadable_body("it was cut short"),
+    })?;
+    let results = blocking(move || results(&app, &body)).await??;
+    Ok(Json(CodeResponse { results }))
+}
+
+fn results(app: &App, body: &[u8]) -> Result<Vec<Answer>, Problem> {
+    let request: CodeRequest = serde_json::from_slice(body).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => Problem::wrong_shape(error),
+        _ => Problem::unreadable_body(error),
+    })?;
+    let options = request.options()?;
+    let coders = coders(&app.coders, request.nomenclatures.as_deref())?;
+    let read = request.activities.into_iter().map(RawActivity::from_json).collect();
+    let answers = answers(&coders, read, options).map_err(|error| {
+        tracing::error!(%error, "coding failed");
+        Problem::internal()
+    })?;
+    app.metrics.answered(&answers);
+    Ok(answers)
+}
+
+impl CodeRequest {
+    fn options(&self) -> Result<CodingOptions, Problem> {
+        let top_k = self.top_k.unwrap_or(CodingOptions::default().top_k);
+        if !(1..=50).contains(&top_k) {
+            return Err(Problem::invalid("invalid_top_k", format!("top_k must be from 1 to 50, it is {top_k}")));
+        }
+        if let Some(threshold) = self.threshold.filter(|threshold| !(0.0..=1.0).contains(threshold)) {
+            let detail = format!("threshold must be between 0 and 1, it is {threshold}");
+            return Err(Problem::invalid("invalid_threshold", detail));
+        }
+        Ok(CodingOptions { top_k, threshold: self.threshold, explain: self.explain })
+    }
+}
+
+/// The coders of the nomenclatures asked for; of all when none is named.
+pub fn coders(served: &Coders, asked: Option<&[String]>) -> Result<Vec<Arc<Coder>>, Problem> {
+    let Some(asked) = asked else { return Ok(served.iter().map(|(_, coder)| Arc::clone(coder)).collect()) };
+    if asked.is_empty() {
+        return Err(Problem::invalid("unknown_nomenclature", "nomenclatures is empty: name one, or leave it out"));
+    }
+    let coders = asked.iter().map(|id| {
+        served.get(id).map(Arc::clone).ok_or_else(|| {
+            let ids: Vec<&str> = served.iter().map(|(id, _)| id).collect();
+            let detail = format!("no model serves the nomenclature {id:?}; those served are {}", ids.join(", "));
+            Problem::invalid("unknown_nomenclature", detail)
+        })
+    });
+    coders.collect()
+}

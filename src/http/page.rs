@@ -1,0 +1,192 @@
+//! `GET /`: the coder's page, and its two assets.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{Query, State};
+use axum::http::StatusCode;
+use axum::response::{Html, IntoResponse, Response};
+
+use super::error::Problem;
+use super::{App, blocking, with_header};
+use crate::coding::activity::{Activity, ActivityError, RawActivity};
+use crate::coding::explain::Contribution;
+use crate::coding::{Coder, Coding, CodingOptions};
+use crate::nomenclature::Code;
+use crate::serving::{answer, code_in_each};
+use crate::ui::page::Page;
+use crate::ui::views::{
+    ErrorView, FormView, LevelView, NomenclatureView, PredictionView, ResultView, WarningView, WordView, strength,
+};
+use crate::ui::{script as script_text, stylesheet as stylesheet_text};
+
+const CONTENT_SECURITY_POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; connect-src 'self'; \
+    img-src 'self' data:; form-action 'self'; base-uri 'none'; frame-ancestors 'none'";
+
+/// The stylesheet.
+pub async fn stylesheet() -> Response {
+    with_header(stylesheet_text().into_response(), "content-type", "text/css; charset=utf-8")
+}
+
+/// The progressive enhancement.
+pub async fn script() -> Response {
+    with_header(script_text().into_response(), "content-type", "text/javascript; charset=utf-8")
+}
+
+/// The form alone, or with its results or what is wrong.
+pub async fn page(
+    State(app): State<App>,
+    query: Result<Query<Vec<(String, String)>>, QueryRejection>,
+) -> Result<Response, Problem> {
+    let Query(fields) = query.map_err(|rejection| Problem::wrong_shape(rejection.body_text()))?;
+    let page = blocking(move || fill(&app, fields)).await??;
+    let status = if page.errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    let html = page.render().map_err(|error| {
+        tracing::error!(%error, "the page cannot be rendered");
+        Problem::internal()
+    })?;
+    let response = (status, Html(html)).into_response();
+    let response = with_header(response, "content-security-policy", CONTENT_SECURITY_POLICY);
+    let response = with_header(response, "x-content-type-options", "nosniff");
+    let response = with_header(response, "referrer-policy", "no-referrer");
+    Ok(with_header(response, "vary", "accept"))
+}
+
+fn fill(app: &App, fields: Vec<(String, String)>) -> Result<Page, Problem> {
+    let asked = |name: &str| fields.iter().any(|(field, _)| field == name);
+    let form = form(app, &fields);
+    if !asked("description") {
+        return Ok(Page { form, ..Page::default() });
+    }
+    let activity = raw_activity(&form).and_then(|raw| Activity::try_from(raw).map_err(|error| error_view(&error)));
+    let activity = match activity {
+        Ok(activity) => activity,
+        Err(error) => return Ok(Page { form, errors: vec![error], results: Vec::new() }),
+    };
+    let wanted = form.nomenclatures.iter().filter(|nomenclature| nomenclature.checked);
+    let coders: Vec<Arc<Coder>> = wanted.filter_map(|wanted| app.coders.get(&wanted.id).map(Arc::clone)).collect();
+    let options = CodingOptions { explain: true, ..CodingOptions::default() };
+    let codings = code_in_each(&coders, std::slice::from_ref(&activity), options).map_err(|error| {
+        tracing::error!(%error, "coding failed");
+        Problem::internal()
+    })?;
+    let codings = codings.into_iter().next().unwrap_or_default();
+    let results = coders.iter().filter_map(|coder| {
+        let coding = codings.get(coder.nomenclature.id())?;
+        Some(result(coder, coding, activity.text()))
+    });
+    let results = results.collect();
+    Ok(Page { form, errors: Vec::new(), results })
+}
+
+/// The form as it was sent; all nomenclatures are asked for when none is named.
+fn form(app: &App, fields: &[(String, String)]) -> FormView {
+    let value = |name: &str| fields.iter().rev().find(|(field, _)| field == name).map(|(_, value)| value.clone());
+    let text = |name: &str| value(name).unwrap_or_default();
+    let named: Vec<&str> =
+        fields.iter().filter(|(field, _)| field == "nomenclatures").map(|(_, id)| id.as_str()).collect();
+    let all = !app.coders.iter().any(|(id, _)| named.contains(&id));
+    let nomenclatures = app.coders.iter().map(|(id, _)| NomenclatureView {
+        id: id.to_owned(),
+        title: title(id),
+        checked: all || named.contains(&id),
+    });
+    FormView {
+        description: text("description"),
+        form_type: text("form_type"),
+        nature: text("nature"),
+        other_nature: text("other_nature"),
+        agricultural_detail: text("agricultural_detail"),
+        event: text("event"),
+        surface: text("surface"),
+        legal_category: text("legal_category"),
+        permanence: text("permanence"),
+        nomenclatures: nomenclatures.collect(),
+    }
+}
+
+/// The name of a nomenclature as people know it.
+fn title(id: &str) -> String {
+    match id {
+        "naf2008" => "NAF rév. 2 (2008)".to_owned(),
+        "naf2025" => "NAF 2025".to_owned(),
+        other => other.to_owned(),
+    }
+}
+
+fn raw_activity(form: &FormView) -> Result<RawActivity, ErrorView> {
+    let surface = form.surface.trim().replace(',', ".");
+    let surface = match surface.as_str() {
+        "" => None,
+        number => Some(number.parse().map_err(|_| {
+            error_view(&ActivityError::WrongType { field: "surface", expected: "a number (m²)" })
+        })?),
+    };
+    let text = |value: &String| Some(value.clone());
+    Ok(RawActivity {
+        id: None,
+        description: text(&form.description),
+        other_nature: text(&form.other_nature),
+        agricultural_detail: text(&form.agricultural_detail),
+        form_type: text(&form.form_type),
+        nature: text(&form.nature),
+        event: text(&form.event),
+        surface,
+        surface_class: None,
+        legal_category: text(&form.legal_category),
+        permanence: text(&form.permanence),
+    })
+}
+
+fn error_view(error: &ActivityError) -> ErrorView {
+    let field = error.field().unwrap_or_default().to_owned();
+    ErrorView { field, code: error.code().to_owned(), message: error.to_string() }
+}
+
+fn result(coder: &Coder, coding: &Coding, text: &str) -> ResultView {
+    let reason = coding.decision.reason().and_then(|reason| serde_json::to_value(reason).ok());
+    let level = |code: &Code| LevelView {
+        code: code.to_string(),
+        title: coder.nomenclature.entry(code).map(|entry| entry.title.clone()).unwrap_or_default(),
+    };
+    let predictions = (1..).zip(&coding.predictions).map(|(rank, prediction)| PredictionView {
+        rank,
+        code: prediction.label.code.to_string(),
+        title: prediction.label.title.clone(),
+        probability: prediction.probability,
+        path: prediction.label.path.iter().map(level).collect(),
+    });
+    let contributions = coding.explanation.iter().flat_map(|explanation| &explanation.contributions);
+    ResultView {
+        nomenclature: coder.nomenclature.id().to_owned(),
+        nomenclature_title: title(coder.nomenclature.id()),
+        automatic: coding.decision.is_automatic(),
+        reason: reason.as_ref().and_then(|reason| reason.as_str()).unwrap_or_default().to_owned(),
+        gap: coding.gap,
+        threshold: coding.threshold,
+        model_name: coding.model.name.clone(),
+        model_version: coding.model.version.to_string(),
+        predictions: predictions.collect(),
+        words: words(coder, text, &contributions.collect::<Vec<_>>()),
+        warnings: coding.unused.iter().map(|unused| warning(answer::Warning::from(*unused))).collect(),
+    }
+}
+
+fn warning(warning: answer::Warning) -> WarningView {
+    WarningView { field: warning.field, code: warning.code.to_owned(), message: warning.message }
+}
+
+/// The words as typed, each with the strength of what its normalised words add to the best code.
+fn words(coder: &Coder, text: &str, contributions: &[&Contribution]) -> Vec<WordView> {
+    let added = |word: &str| -> f64 {
+        let normalised = coder.normaliser.normalise(word);
+        let terms = normalised.as_str().split_whitespace();
+        let of_term = |term: &str| contributions.iter().find(|c| c.term == term).map_or(0.0, |c| c.contribution);
+        terms.map(of_term).sum()
+    };
+    let words: Vec<(&str, f64)> = text.split_whitespace().map(|word| (word, added(word))).collect();
+    let most = words.iter().map(|(_, added)| *added).fold(0.0, f64::max);
+    let views = words.into_iter().map(|(word, added)| WordView { text: word.to_owned(), weight: strength(added, most) });
+    views.collect()
+}
