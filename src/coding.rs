@@ -13,7 +13,7 @@ pub mod features;
 pub mod hashing;
 pub mod normalise;
 pub mod ranking;
-mod raw_activity;
+pub mod raw_activity;
 
 use crate::nomenclature::{Code, Nomenclature};
 use activity::Activity;
@@ -143,7 +143,9 @@ impl Coder {
         let distributions = self.classifier.probabilities(&logits)?;
         let threshold = options.threshold.unwrap_or(self.threshold);
         let mut codings = Vec::with_capacity(activities.len());
-        for (((activity, text), known), distribution) in activities.iter().zip(&texts).zip(bags.known).zip(distributions) {
+        for (((activity, text), known), distribution) in
+            activities.iter().zip(&texts).zip(bags.known).zip(distributions)
+        {
             let ranking = Ranking::new(&distribution, options.top_k);
             let decision = Decision::new(ranking.gap, threshold, reason_before(text, known));
             codings.push(Coding {

@@ -69,7 +69,7 @@ pub fn public(app: App) -> Router {
         .layer(RequestBodyLimitLayer::new(LARGEST_BODY))
         .layer(map_response(error::in_our_form))
         .layer(CompressionLayer::new())
-        .layer(trace_layer())
+        .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_response(log_answer).on_failure(()))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         .with_state(app)
@@ -93,29 +93,16 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
     documented().into_openapi()
 }
 
-/// One line a request, without its query: the page's holds the text of an activity.
-fn trace_layer() -> TraceLayer<
-    tower_http::classify::SharedClassifier<tower_http::classify::ServerErrorsAsFailures>,
-    impl Fn(&Request) -> tracing::Span + Clone,
-    (),
-    impl Fn(&Response, Duration, &tracing::Span) + Clone,
-    (),
-    (),
-    (),
-> {
-    TraceLayer::new_for_http()
-        .make_span_with(|request: &Request| {
-            let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok());
-            tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
-        })
-        .on_request(())
-        .on_response(|response: &Response, latency: Duration, _: &tracing::Span| {
-            let milliseconds = latency.as_secs_f64() * 1000.0;
-            tracing::info!(status = response.status().as_u16(), milliseconds, "answered");
-        })
-        .on_body_chunk(())
-        .on_eos(())
-        .on_failure(())
+/// The request's place in the log: its path without the query, which on the page holds the text of an activity.
+fn span(request: &Request) -> tracing::Span {
+    let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok());
+    tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
+}
+
+/// The one line that a request leaves in the log.
+fn log_answer(response: &Response, latency: Duration, _: &tracing::Span) {
+    let milliseconds = latency.as_secs_f64() * 1000.0;
+    tracing::info!(status = response.status().as_u16(), milliseconds, "answered");
 }
 
 /// Counts and times the request under its route.

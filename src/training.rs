@@ -23,9 +23,7 @@ use crate::coding::activity::Activity;
 use crate::coding::normalise::{NormalisedText, Normaliser, NormaliserError, presets};
 use crate::coding::{Coder, CodingOptions};
 use crate::model::error::ModelFault;
-use crate::model::manifest::{
-    Architecture, Confidence, CorpusDigest, DecisionSettings, Family, Manifest, Training,
-};
+use crate::model::manifest::{Architecture, Confidence, CorpusDigest, DecisionSettings, Family, Manifest, Training};
 use crate::model::weights::Weights;
 use crate::model::writing::Draft;
 use crate::model::{bundle, golden::GoldenCase};
@@ -154,7 +152,8 @@ fn fit(
     let activities: Vec<(&NormalisedText, &Activity)> =
         texts.iter().zip(&with_titles).map(|(text, line)| (text, &line.activity)).collect();
     let vocabulary = Vocabulary::count(&activities, plan.settings);
-    let labels: Vec<Code> = with_titles.iter().map(|line| line.code.clone()).collect::<BTreeSet<_>>().into_iter().collect();
+    let labels: Vec<Code> =
+        with_titles.iter().map(|line| line.code.clone()).collect::<BTreeSet<_>>().into_iter().collect();
     let manifest = manifest(plan, &vocabulary, &labels);
     let words: Vec<&str> = vocabulary.words.iter().map(String::as_str).collect();
     let features = bundle::features(&manifest, words, &vocabulary.buckets);
@@ -167,10 +166,8 @@ fn fit(
     let validation: Vec<TrainingLine> = validation.iter().map(|line| ready(line, &normalised(line))).collect();
     tell(TrainingEvent::Begins { what, lines: training.len(), rows: vocabulary.rows() });
     let ancestors = ancestors(plan.nomenclature, &labels);
-    let threads = plan.settings.threads.map_or_else(
-        || std::thread::available_parallelism().map_or(1, usize::from),
-        usize::from,
-    );
+    let threads =
+        plan.settings.threads.map_or_else(|| std::thread::available_parallelism().map_or(1, usize::from), usize::from);
     let trainer = Trainer {
         features: &features,
         rows: vocabulary.rows(),
@@ -212,7 +209,8 @@ fn ancestors(nomenclature: &Nomenclature, labels: &[Code]) -> Vec<Vec<usize>> {
 }
 
 fn tensors(trained: TrainedWeights, manifest: &Manifest, buckets: Vec<u32>) -> candle_core::Result<Weights> {
-    let (rows, dimension, labels) = (manifest.architecture.rows, manifest.architecture.dimension, manifest.labels.len());
+    let (rows, dimension, labels) =
+        (manifest.architecture.rows, manifest.architecture.dimension, manifest.labels.len());
     Ok(Weights {
         table: Tensor::from_vec(trained.table, (rows, dimension), &Device::Cpu)?,
         head: Tensor::from_vec(trained.head.weights, (labels, dimension), &Device::Cpu)?,

@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
 
 use crate::coding::activity::{Activity, ActivityError, RawActivity};
+use crate::coding::raw_activity::UnreadActivity;
 use crate::coding::{Coder, Coding, CodingOptions};
 use crate::config::ModelOptions;
 use crate::serving::answer::{ReadActivity, answers};
@@ -116,7 +117,7 @@ impl CovariateArguments {
             Ok(line) => Ok(self.with(line)),
             Err(error) => {
                 let place = error.utf8_error().valid_up_to() + 1;
-                Err((RawActivity::default(), ActivityError::InvalidUtf8(place)))
+                Err(UnreadActivity { id: None, error: ActivityError::InvalidUtf8(place) })
             }
         }
     }
@@ -140,7 +141,7 @@ fn print(
         return Ok(status);
     }
     for raw in read {
-        match raw.map_err(|(_, error)| error).and_then(Activity::try_from) {
+        match raw.map_err(|unread| unread.error).and_then(Activity::try_from) {
             Ok(activity) => {
                 writeln!(output, "{}", activity.text())?;
                 for codings in code_in_each(coders, &[activity], options)? {

@@ -48,13 +48,13 @@ pub fn run(arguments: ModelArguments, output: &mut dyn Write) -> anyhow::Result<
 fn list(registry: &DirectoryRegistry, json: bool, output: &mut dyn Write) -> anyhow::Result<()> {
     for model in registry.models()? {
         if json {
-            let line =
-                serde_json::json!({"name": model.name, "versions": model.versions, "aliases": model.aliases});
+            let line = serde_json::json!({"name": model.name, "versions": model.versions, "aliases": model.aliases});
             writeln!(output, "{line}")?;
             continue;
         }
         let versions: Vec<String> = model.versions.iter().map(u32::to_string).collect();
-        let aliases: Vec<String> = model.aliases.iter().map(|(alias, version)| format!("{alias} → {version}")).collect();
+        let aliases: Vec<String> =
+            model.aliases.iter().map(|(alias, version)| format!("{alias} → {version}")).collect();
         writeln!(output, "{}  versions {}  {}", model.name, versions.join(", "), aliases.join(", "))?;
     }
     Ok(())

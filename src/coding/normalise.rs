@@ -152,9 +152,7 @@ impl Step {
             Self::Transliterate => unidecode::unidecode(&text),
             Self::StripAccents => text.nfd().filter(|character| !is_combining_mark(*character)).nfc().collect(),
             Self::Nfkd => text.nfkd().collect(),
-            Self::DropShortWords { min } => {
-                joined(text.split_whitespace().filter(|word| word.chars().count() >= *min))
-            }
+            Self::DropShortWords { min } => joined(text.split_whitespace().filter(|word| word.chars().count() >= *min)),
             Self::DropDigits => text.chars().filter(|character| !character.is_ascii_digit()).collect(),
             Self::DeduplicateWords => {
                 let mut seen = HashSet::new();

@@ -3,12 +3,22 @@
 use super::activity::{ActivityError, RawActivity};
 use serde_json::Value;
 
+/// An activity that could not be read, and its id if that could be.
+#[derive(Clone, Debug, PartialEq)]
+pub struct UnreadActivity {
+    /// The caller's identifier.
+    pub id: Option<String>,
+    /// Why it could not be read.
+    pub error: ActivityError,
+}
+
 impl RawActivity {
-    /// Reads one activity. On a fault, what could be read (the id above all) comes back beside the error.
-    pub fn from_json(value: Value) -> Result<Self, (Self, ActivityError)> {
+    /// Reads one activity; the first fault is its error.
+    pub fn from_json(value: Value) -> Result<Self, UnreadActivity> {
         let mut raw = Self::default();
         let Value::Object(fields) = value else {
-            return Err((raw, ActivityError::WrongType { field: "activity", expected: "an object" }));
+            let error = ActivityError::WrongType { field: "activity", expected: "an object" };
+            return Err(UnreadActivity { id: None, error });
         };
         let mut fault = None;
         for (name, value) in fields {
@@ -18,7 +28,7 @@ impl RawActivity {
         }
         match fault {
             None => Ok(raw),
-            Some(error) => Err((raw, error)),
+            Some(error) => Err(UnreadActivity { id: raw.id, error }),
         }
     }
 
@@ -60,18 +70,18 @@ mod tests {
 
     #[test]
     fn the_id_comes_back_with_the_error() {
-        let (raw, error) = RawActivity::from_json(json!({"naure": "04", "id": "a"})).unwrap_err();
-        assert_eq!(raw.id.as_deref(), Some("a"));
-        assert_eq!(error, ActivityError::UnknownField("naure".into()));
+        let unread = RawActivity::from_json(json!({"naure": "04", "id": "a"})).unwrap_err();
+        assert_eq!(unread.id.as_deref(), Some("a"));
+        assert_eq!(unread.error, ActivityError::UnknownField("naure".into()));
     }
 
     #[test]
     fn null_is_absent_and_another_type_is_named() {
         let raw = RawActivity::from_json(json!({"description": "x", "nature": null, "surface": 12})).unwrap();
         assert_eq!((raw.nature, raw.surface), (None, Some(12.0)));
-        let (_, error) = RawActivity::from_json(json!({"nature": 4})).unwrap_err();
-        assert_eq!(error.to_string(), "nature must be a string");
-        let (_, error) = RawActivity::from_json(json!("coiffure")).unwrap_err();
-        assert_eq!(error.code(), "wrong_type");
+        let unread = RawActivity::from_json(json!({"nature": 4})).unwrap_err();
+        assert_eq!(unread.error.to_string(), "nature must be a string");
+        let unread = RawActivity::from_json(json!("coiffure")).unwrap_err();
+        assert_eq!(unread.error.code(), "wrong_type");
     }
 }

@@ -92,10 +92,7 @@ pub struct CodeResponse {
         (status = 422, description = "The body is of another shape", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn code(
-    State(app): State<App>,
-    body: Result<Bytes, BytesRejection>,
-) -> Result<Json<CodeResponse>, Problem> {
+pub async fn code(State(app): State<App>, body: Result<Bytes, BytesRejection>) -> Result<Json<CodeResponse>, Problem> {
     let body = body.map_err(|rejection| match rejection.into_response().status() {
         StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(),
         _ => Problem::unreadable_body("it was cut short"),

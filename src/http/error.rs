@@ -84,7 +84,6 @@ pub async fn method_not_allowed() -> Problem {
 }
 
 /// A panic in a handler.
-#[expect(clippy::needless_pass_by_value, reason = "the signature of a panic handler")]
 pub fn panicked(_: Box<dyn Any + Send>) -> Response {
     tracing::error!("a handler panicked");
     Problem::internal().into_response()

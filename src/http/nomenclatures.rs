@@ -168,7 +168,6 @@ fn nomenclature<'a>(app: &'a App, id: &str) -> Result<&'a Nomenclature, Problem>
 
 fn entry<'a>(nomenclature: &'a Nomenclature, text: &str) -> Result<&'a Entry, Problem> {
     let code: Option<Code> = text.parse().ok();
-    code.and_then(|code| nomenclature.entry(&code)).ok_or_else(|| {
-        Problem::unknown("unknown_code", format!("{} has no code {text:?}", nomenclature.id()))
-    })
+    code.and_then(|code| nomenclature.entry(&code))
+        .ok_or_else(|| Problem::unknown("unknown_code", format!("{} has no code {text:?}", nomenclature.id())))
 }

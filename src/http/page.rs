@@ -119,9 +119,11 @@ fn raw_activity(form: &FormView) -> Result<RawActivity, ErrorView> {
     let surface = form.surface.trim().replace(',', ".");
     let surface = match surface.as_str() {
         "" => None,
-        number => Some(number.parse().map_err(|_| {
-            error_view(&ActivityError::WrongType { field: "surface", expected: "a number (m²)" })
-        })?),
+        number => Some(
+            number
+                .parse()
+                .map_err(|_| error_view(&ActivityError::WrongType { field: "surface", expected: "a number (m²)" }))?,
+        ),
     };
     let text = |value: &String| Some(value.clone());
     Ok(RawActivity {
@@ -187,6 +189,7 @@ fn words(coder: &Coder, text: &str, contributions: &[&Contribution]) -> Vec<Word
     };
     let words: Vec<(&str, f64)> = text.split_whitespace().map(|word| (word, added(word))).collect();
     let most = words.iter().map(|(_, added)| *added).fold(0.0, f64::max);
-    let views = words.into_iter().map(|(word, added)| WordView { text: word.to_owned(), weight: strength(added, most) });
+    let views =
+        words.into_iter().map(|(word, added)| WordView { text: word.to_owned(), weight: strength(added, most) });
     views.collect()
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::error::ModelFault;
 use crate::coding::activity::{Activity, RawActivity};
-use crate::coding::{Coder, CodingOptions, Coding};
+use crate::coding::{Coder, Coding, CodingOptions};
 
 /// Name of the file.
 pub const FILE: &str = "golden.jsonl";
@@ -25,10 +25,7 @@ pub struct GoldenCase {
 
 impl GoldenCase {
     /// The case that `coder` makes of an activity today.
-    pub fn record(
-        coder: &Coder,
-        activity: serde_json::Map<String, serde_json::Value>,
-    ) -> Result<Self, ModelFault> {
+    pub fn record(coder: &Coder, activity: serde_json::Map<String, serde_json::Value>) -> Result<Self, ModelFault> {
         let coding = code(coder, &activity).map_err(|reason| ModelFault::malformed("golden case", reason))?;
         let best = coding.predictions.iter().map(|p| (p.label.code.to_string(), p.probability)).collect();
         Ok(Self { activity, best, gap: coding.gap })
@@ -81,7 +78,7 @@ pub fn replay(coder: &Coder, cases: &[GoldenCase]) -> Result<(), ModelFault> {
 }
 
 fn code(coder: &Coder, activity: &serde_json::Map<String, serde_json::Value>) -> Result<Coding, String> {
-    let raw = RawActivity::from_json(activity.clone().into()).map_err(|(_, error)| error.to_string())?;
+    let raw = RawActivity::from_json(activity.clone().into()).map_err(|unread| unread.error.to_string())?;
     let activity = Activity::try_from(raw).map_err(|error| error.to_string())?;
     let codings = coder.code(&[activity], CodingOptions::default()).map_err(|error| error.to_string())?;
     codings.into_iter().next().ok_or_else(|| "no coding came out".to_owned())

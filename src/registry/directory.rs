@@ -195,8 +195,7 @@ impl ModelListing {
 /// The names in a directory that are UTF-8, sorted.
 fn names(directory: &Path) -> Result<Vec<String>, RegistryError> {
     let entries = fs::read_dir(directory).map_err(unreadable(directory))?;
-    let mut names: Vec<String> =
-        entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
+    let mut names: Vec<String> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
     names.sort();
     Ok(names)
 }

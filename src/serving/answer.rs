@@ -10,6 +10,7 @@ use utoipa::ToSchema;
 use crate::coding::activity::{Activity, ActivityError, Covariate, RawActivity};
 use crate::coding::decision::ManualReason;
 use crate::coding::features::Unused;
+use crate::coding::raw_activity::UnreadActivity;
 use crate::coding::{Coder, Coding, CodingOptions, ModelVersion};
 
 /// One activity's result or error.
@@ -141,8 +142,8 @@ pub struct ActivityFault {
     pub field: Option<String>,
 }
 
-/// An activity as it was read, or what could be read of it and why the rest could not.
-pub type ReadActivity = Result<RawActivity, (RawActivity, ActivityError)>;
+/// An activity as it was read, or why it could not be.
+pub type ReadActivity = Result<RawActivity, UnreadActivity>;
 
 /// Codes what was read in each nomenclature of `coders`; every activity gets its own result or its own error.
 pub fn answers(
@@ -153,12 +154,10 @@ pub fn answers(
     let mut accepted = Vec::with_capacity(read.len());
     let mut outcomes = Vec::with_capacity(read.len());
     for raw in read {
-        let (mut raw, fault) = match raw {
-            Ok(raw) => (raw, None),
-            Err((raw, error)) => (raw, Some(error)),
+        let (id, activity) = match raw {
+            Ok(raw) => (raw.id.clone(), Activity::try_from(raw)),
+            Err(unread) => (unread.id, Err(unread.error)),
         };
-        let id = raw.id.clone();
-        let activity = fault.map_or_else(|| Activity::try_from(std::mem::take(&mut raw)), Err);
         outcomes.push((id, activity.map(|activity| accepted.push(activity)).err()));
     }
     let mut codings = super::code_in_each(coders, &accepted, options)?.into_iter();

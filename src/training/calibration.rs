@@ -31,12 +31,15 @@ pub fn temperature(cases: &[ScoredCase]) -> f64 {
 
 /// Mean negative log-likelihood of the true labels under the softmax of logits / temperature.
 pub fn negative_log_likelihood(cases: &[ScoredCase], temperature: f64) -> f64 {
-    let sum: f64 = cases.iter().map(|case| {
-        let scaled = |logit: &f32| f64::from(*logit) / temperature;
-        let highest = case.logits.iter().map(scaled).fold(f64::NEG_INFINITY, f64::max);
-        let total: f64 = case.logits.iter().map(|logit| (scaled(logit) - highest).exp()).sum();
-        total.ln() + highest - case.logits.get(case.label).map_or(0.0, scaled)
-    }).sum();
+    let sum: f64 = cases
+        .iter()
+        .map(|case| {
+            let scaled = |logit: &f32| f64::from(*logit) / temperature;
+            let highest = case.logits.iter().map(scaled).fold(f64::NEG_INFINITY, f64::max);
+            let total: f64 = case.logits.iter().map(|logit| (scaled(logit) - highest).exp()).sum();
+            total.ln() + highest - case.logits.get(case.label).map_or(0.0, scaled)
+        })
+        .sum();
     sum / cases.len().max(1) as f64
 }
 

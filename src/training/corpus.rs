@@ -143,8 +143,9 @@ impl Places {
     fn activity(&self, cells: &[String]) -> Result<RawActivity, String> {
         let mut raw = RawActivity::default();
         for (field, place) in &self.fields {
-            let Some(text) = cells.get(*place).filter(|text| !text.trim().is_empty()) else { continue };
-            let text = Some(text.clone());
+            let Some(cell) = cells.get(*place).filter(|cell| !cell.trim().is_empty()) else { continue };
+            let surface = |text: &str| text.trim().parse().map_err(|_| format!("the surface {text:?} is not a number"));
+            let text = Some(cell.clone());
             match *field {
                 "description" => raw.description = text,
                 "other_nature" => raw.other_nature = text,
@@ -155,11 +156,7 @@ impl Places {
                 "surface_class" => raw.surface_class = text,
                 "legal_category" => raw.legal_category = text,
                 "permanence" => raw.permanence = text,
-                _ => {
-                    let surface = text.unwrap_or_default();
-                    let number = surface.trim().parse();
-                    raw.surface = Some(number.map_err(|_| format!("the surface {surface:?} is not a number"))?);
-                }
+                _ => raw.surface = Some(surface(cell)?),
             }
         }
         Ok(raw)

@@ -195,9 +195,9 @@ fn levels(coder: &Coder, outcomes: &[Outcome<'_>]) -> Vec<LevelAccuracy> {
             let path = coder.nomenclature.path(code);
             path.get(depth).cloned().unwrap_or_else(|| code.clone())
         };
-        let right = outcomes.iter().filter(|outcome| {
-            outcome.best().is_some_and(|(best, _)| ancestor(best) == ancestor(outcome.truth))
-        });
+        let right = outcomes
+            .iter()
+            .filter(|outcome| outcome.best().is_some_and(|(best, _)| ancestor(best) == ancestor(outcome.truth)));
         let Interval { value: accuracy, low, high } = wilson(right.count(), outcomes.len());
         LevelAccuracy { level, accuracy, low, high }
     });

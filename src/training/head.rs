@@ -105,6 +105,6 @@ mod tests {
     #[test]
     fn dot_takes_odd_lengths() {
         let left: Vec<f32> = (0..19).map(|i| i as f32).collect();
-        assert_eq!(dot(&left, &vec![2.0; 19]), 342.0);
+        assert_eq!(dot(&left, &[2.0; 19]), 342.0);
     }
 }

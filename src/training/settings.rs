@@ -9,13 +9,13 @@ use crate::coding::classifier::Loss;
 #[command(next_help_heading = "Training")]
 pub struct TrainingSettings {
     /// Numbers in a row of the table
-    #[arg(long, default_value_t = 96, value_parser = clap::value_parser!(u16).range(1..=4096))]
+    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=4096))]
     pub dimension: u16,
     /// Times each line is seen
     #[arg(long, default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..))]
     pub epochs: u32,
     /// Learning rate at the start; it falls linearly to zero
-    #[arg(long, default_value_t = 0.5)]
+    #[arg(long, default_value_t = 1.0)]
     pub learning_rate: f32,
     /// Loss
     #[arg(long, value_enum, default_value_t = LossName::Softmax)]
@@ -36,25 +36,25 @@ pub struct TrainingSettings {
     #[arg(long, default_value_t = 2)]
     pub minimum_count: u32,
     /// Most rows of the table; the rarest n-grams are left out
-    #[arg(long, default_value_t = 1_000_000)]
+    #[arg(long, default_value_t = 80_000)]
     pub most_rows: usize,
     /// Share of the words left out at random each time a line is seen
-    #[arg(long, default_value_t = 0.1)]
+    #[arg(long, default_value_t = 0.35)]
     pub word_dropout: f32,
     /// Share of the words given a typing error each time a line is seen
-    #[arg(long, default_value_t = 0.05)]
+    #[arg(long, default_value_t = 0.1)]
     pub typing_errors: f32,
     /// Share of the covariates left out at random each time a line is seen
     #[arg(long, default_value_t = 0.3)]
     pub covariate_dropout: f32,
     /// Share of the target spread over all labels
-    #[arg(long, default_value_t = 0.1)]
+    #[arg(long, default_value_t = 0.0)]
     pub label_smoothing: f32,
     /// How much of a label's gradient the labels near it in the nomenclature share
     #[arg(long, default_value_t = 0.0)]
     pub tree_sharing: f32,
     /// Times the nomenclature's titles are added to the lines
-    #[arg(long, default_value_t = 2)]
+    #[arg(long, default_value_t = 3)]
     pub title_copies: u32,
     /// Threads; one makes the run reproducible [default: all cores]
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..))]

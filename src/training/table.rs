@@ -68,7 +68,9 @@ fn open_text(file: File, delimiter: u8, header: Option<&[String]>) -> Result<(Ve
 /// The csv crate repeats the position in its messages: the line is given once, by us.
 fn reason(error: &csv::Error) -> String {
     match error.kind() {
-        csv::ErrorKind::Utf8 { err, .. } => format!("not valid UTF-8 in column {}: save the file as UTF-8", err.field() + 1),
+        csv::ErrorKind::Utf8 { err, .. } => {
+            format!("not valid UTF-8 in column {}: save the file as UTF-8", err.field() + 1)
+        }
         csv::ErrorKind::UnequalLengths { expected_len, len, .. } => {
             format!("it has {len} columns, the first line has {expected_len}")
         }

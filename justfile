@@ -1,0 +1,25 @@
+# Every task of the project. `just --list` names them.
+
+# What the tests need, then every test: what CI runs.
+check:
+    ./test.sh
+
+# Serve the shipped models on http://127.0.0.1:8080.
+serve:
+    cargo run --release
+
+# Train the shipped models again (a few minutes on two cores).
+train:
+    cargo run --release -- train models/corpus/declarations.tsv --name ape-naf2008 --nomenclature naf2008 --refit --alias production
+    cargo run --release -- train models/corpus/declarations.tsv --name ape-naf2025 --nomenclature naf2025 --refit --alias production
+
+# Time each stage of a coding.
+bench:
+    RAYON_NUM_THREADS=1 cargo bench --bench stages
+
+# Measure the reference fastText library on the same texts.
+peers:
+    benches/peers/accuracy.sh
+
+format:
+    cargo fmt

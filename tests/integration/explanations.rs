@@ -1,0 +1,53 @@
+//! Contributions sum to the logit minus the bias, within 1e-4.
+
+use std::path::Path;
+
+use codif::coding::activity::{Activity, RawActivity};
+use codif::coding::{Coder, CodingOptions};
+use codif::model::bundle;
+use codif::nomenclature::Nomenclatures;
+
+fn coder() -> Coder {
+    let model = Path::new(env!("CARGO_MANIFEST_DIR")).join("models/ape-naf2008");
+    let version = std::fs::read_to_string(model.join("aliases/production")).unwrap();
+    bundle::load(&model.join("versions").join(version.trim()), &Nomenclatures::embedded().unwrap()).unwrap()
+}
+
+#[test]
+fn contributions_sum_to_the_logit_minus_the_bias() {
+    let coder = coder();
+    let labels = ["coiffure à domicile", "VENTE VENTE DE VETEMENTS SUR INTERNET ET MARCHES", "zzxqk 😀", "😀"];
+    for (label, nature) in labels.into_iter().zip([None, Some("17"), Some("12"), None]) {
+        let raw = RawActivity {
+            description: Some(label.to_owned()),
+            nature: nature.map(str::to_owned),
+            ..RawActivity::default()
+        };
+        let activity = Activity::try_from(raw).unwrap();
+        let options = CodingOptions { explain: true, ..CodingOptions::default() };
+        let coding = coder.code(std::slice::from_ref(&activity), options).unwrap().remove(0);
+        let explanation = coding.explanation.unwrap();
+        let text = coder.normaliser.normalise(activity.text());
+        let bags = coder.features.bags(std::iter::once((&text, &activity)));
+        let logits: Vec<Vec<f32>> = coder.classifier.logits(&bags).unwrap().to_vec2().unwrap();
+        let best = coder.labels.iter().position(|l| l.code == coding.predictions[0].label.code).unwrap();
+        let expected = f64::from(logits[0][best] - coder.classifier.label_bias(best).unwrap());
+        let sum: f64 = explanation.contributions.iter().map(|term| term.contribution).sum();
+        assert!((sum - expected).abs() < 1e-4, "{label}: {sum} instead of {expected}");
+        let covariates = explanation.contributions.iter().filter(|term| term.term.starts_with("nature=")).count();
+        assert_eq!(covariates, usize::from(nature.is_some()));
+    }
+}
+
+#[test]
+fn one_text_and_many_get_the_same_answer() {
+    let coder = coder();
+    let activities: Vec<Activity> =
+        (0..300).map(|i| Activity::of_text(&format!("vente numéro {i} de fleurs")).unwrap()).collect();
+    let together = coder.code(&activities, CodingOptions::default()).unwrap();
+    for (activity, coding) in activities.iter().zip(&together).step_by(37) {
+        let alone = &coder.code(std::slice::from_ref(activity), CodingOptions::default()).unwrap()[0];
+        assert_eq!(alone.predictions[0].label, coding.predictions[0].label);
+        assert!((alone.gap - coding.gap).abs() < 1e-5);
+    }
+}
