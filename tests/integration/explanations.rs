@@ -51,3 +51,22 @@ fn one_text_and_many_get_the_same_answer() {
         assert!((alone.gap - coding.gap).abs() < 1e-5);
     }
 }
+
+proptest::proptest! {
+    #![proptest_config(proptest::prelude::ProptestConfig::with_cases(200))]
+
+    #[test]
+    fn any_text_is_coded_the_same_way_twice(text in "\\PC{1,80}", nature in "\\PC{0,3}") {
+        static CODER: std::sync::LazyLock<Coder> = std::sync::LazyLock::new(coder);
+        let raw = RawActivity { description: Some(text), nature: Some(nature), ..RawActivity::default() };
+        proptest::prop_assume!(raw.description.as_deref().is_some_and(|text| !text.trim().is_empty()));
+        let activity = Activity::try_from(raw).unwrap();
+        let all = CodingOptions { top_k: CODER.labels.len(), ..CodingOptions::default() };
+        let coding = CODER.code(std::slice::from_ref(&activity), all).unwrap().remove(0);
+        let again = CODER.code(std::slice::from_ref(&activity), all).unwrap().remove(0);
+        proptest::prop_assert_eq!(&coding, &again);
+        let sum: f64 = coding.predictions.iter().map(|prediction| prediction.probability).sum();
+        proptest::prop_assert!((sum - 1.0).abs() < 1e-4, "probabilities sum to {}", sum);
+        proptest::prop_assert!((0.0..=1.0).contains(&coding.gap));
+    }
+}

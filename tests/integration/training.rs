@@ -116,3 +116,29 @@ fn ctrl_c_leaves_no_half_made_version() {
     assert_eq!(child.wait().unwrap().code(), Some(1));
     assert!(!registry.join("small").exists());
 }
+
+#[test]
+fn parquet_is_read_like_text() {
+    use arrow_array::{ArrayRef, Float64Array, RecordBatch, StringArray};
+    let folder = tempfile::tempdir().unwrap();
+    let (path, split) = (folder.path().join("corpus.parquet"), folder.path().join("split"));
+    let write = |codes: Vec<Option<&str>>| {
+        let columns: [(&str, ArrayRef); 3] = [
+            ("naf2008", std::sync::Arc::new(StringArray::from(codes))),
+            ("description", std::sync::Arc::new(StringArray::from(vec!["coiffure", "maçonnerie"]))),
+            ("surface", std::sync::Arc::new(Float64Array::from(vec![Some(12.5), None]))),
+        ];
+        let batch = RecordBatch::try_from_iter(columns).unwrap();
+        let file = fs::File::create(&path).unwrap();
+        let mut writer = parquet::arrow::ArrowWriter::try_new(file, batch.schema(), None).unwrap();
+        writer.write(&batch).unwrap();
+        writer.close().unwrap();
+        train(path.to_str().unwrap(), folder.path(), &["--write-split", split.to_str().unwrap()])
+    };
+    succeeded(write(vec![Some("9602A"), Some("4399C")]));
+    let training = fs::read_to_string(split.join("training.tsv")).unwrap();
+    assert!(training.contains("9602A\tcoiffure\t12.5\n") && training.contains("4399C\tmaçonnerie\t\n"), "{training}");
+    assert!(refusal(&write(vec![Some("9602A"), None])).contains("corpus.parquet, line 2: \"\" is no sub-class"));
+    fs::write(&path, "not parquet").unwrap();
+    assert!(refusal(&train(path.to_str().unwrap(), folder.path(), &[])).contains("corpus.parquet"));
+}
