@@ -42,7 +42,7 @@ pub struct Resolved {
 #[derive(Debug, thiserror::Error)]
 pub enum RegistryError {
     /// It cannot be read or written.
-    #[error("{}: {source}", .path.display())]
+    #[error("cannot read or write {}", .path.display())]
     Unreadable {
         /// What cannot be read.
         path: PathBuf,

@@ -42,7 +42,7 @@ pub struct Corpus {
 #[derive(Debug, thiserror::Error)]
 pub enum CorpusError {
     /// It cannot be opened.
-    #[error("{}: {source}", .file.display())]
+    #[error("cannot read {}", .file.display())]
     Unreadable {
         /// The file.
         file: PathBuf,
@@ -92,8 +92,9 @@ impl Corpus {
         let places = Places::find(columns, &header).map_err(whole)?;
         let mut lines = Vec::new();
         for row in rows {
-            let Row { line, cells } = row.map_err(|fault| fault.in_file(path))?;
-            let faulty = |reason: String| CorpusError::Line { file: path.to_owned(), line, reason };
+            let at = |line: u64, reason: String| CorpusError::Line { file: path.to_owned(), line, reason };
+            let Row { line, cells } = row.map_err(|fault| at(fault.line, fault.reason))?;
+            let faulty = |reason: String| at(line, reason);
             let code = places.code(&cells, nomenclature).map_err(faulty)?;
             let raw = places.activity(&cells).map_err(faulty)?;
             let activity = Activity::try_from(raw).map_err(|error: ActivityError| faulty(error.to_string()))?;

@@ -8,8 +8,6 @@ use arrow_cast::cast;
 use arrow_schema::DataType;
 use parquet::arrow::arrow_reader::ParquetRecordBatchReaderBuilder;
 
-use super::corpus::CorpusError;
-
 /// One row.
 pub struct Row {
     /// Its line in the file, from 1 (in Parquet the row, from 1).
@@ -20,15 +18,10 @@ pub struct Row {
 
 /// What is wrong with a row.
 pub struct RowFault {
-    line: u64,
-    reason: String,
-}
-
-impl RowFault {
-    /// The fault, with its file.
-    pub fn in_file(self, file: &Path) -> CorpusError {
-        CorpusError::Line { file: file.to_owned(), line: self.line, reason: self.reason }
-    }
+    /// Its line in the file, as in [`Row`].
+    pub line: u64,
+    /// The reason.
+    pub reason: String,
 }
 
 /// The rows of a file.

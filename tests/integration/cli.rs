@@ -98,3 +98,9 @@ fn a_wrong_column_or_line_is_named() {
     assert!(refused(b"naf2008,description\n9602A, \n", &[]).contains("line 2: the description is empty"));
     assert!(refused(b"naf2008,description\n", &[]).contains("no coded activity"));
 }
+
+#[test]
+fn a_missing_file_is_named_once() {
+    let arguments = ["train", "/nowhere.tsv", "--name", "x", "--nomenclature", "naf2008"];
+    assert_eq!(refusal(&codif(&arguments)), "codif: cannot read /nowhere.tsv: No such file or directory (os error 2)");
+}
