@@ -1,6 +1,7 @@
 //! fastText's supervised algorithm: stochastic gradient descent, one line at a time, on rows and head, with a learning
 //! rate that falls linearly to zero (Joulin et al., "Bag of Tricks for Efficient Text Classification", EACL 2017).
 
+use std::panic::resume_unwind;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering::Relaxed};
 use std::thread;
 
@@ -96,7 +97,7 @@ impl Trainer<'_> {
                     scope.spawn(move || self.work(part, lines, table, shared, seen, interrupted, random))
                 });
                 let workers: Vec<_> = workers.collect();
-                workers.into_iter().filter_map(|worker| worker.join().ok()).collect()
+                workers.into_iter().map(|worker| worker.join().unwrap_or_else(|panic| resume_unwind(panic))).collect()
             });
             if interrupted.load(Relaxed) {
                 return Err(Interrupted);
