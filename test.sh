@@ -17,6 +17,10 @@ install_nextest() {
     cargo nextest --version >/dev/null 2>&1 || cargo install cargo-nextest --locked
 }
 
+install_deny() {
+    cargo deny --version >/dev/null 2>&1 || cargo install cargo-deny --locked
+}
+
 install_chromium() {
     [ -x "${CHROMIUM:-/usr/bin/chromium}" ] && return
     local sudo=
@@ -47,6 +51,8 @@ browser() {
 
 step "format" cargo fmt --check
 step "lint" cargo clippy --release --all-targets -- -D warnings
+step "install cargo-deny" install_deny
+step "licences and sources" cargo deny --offline check licenses bans sources
 step "install nextest" install_nextest
 step "build" cargo nextest run --release --no-run
 step "browser" browser
