@@ -52,7 +52,7 @@ browser() {
 step "format" cargo fmt --check
 step "lint" cargo clippy --release --all-targets -- -D warnings
 step "install cargo-deny" install_deny
-step "licences and sources" cargo deny --offline check licenses bans sources
+step "licences and sources" cargo deny --locked check licenses bans sources
 step "install nextest" install_nextest
 step "build" cargo nextest run --release --no-run
 step "browser" browser
