@@ -5,8 +5,9 @@ python accuracy.py --codif target/release/codif --split naf2008=DIR --split naf2
 Each DIR holds test.tsv, calibration.tsv and training.tsv as `codif train … --write-split DIR` writes them. The reference
 learns from training and calibration together: everything that is not test. It is measured three ways: on the text as
 typed, on the text in lower case without accents and punctuation, and on that with the covariates as tokens.
-codif is measured by the version in the registry's production: its test figures are those of its manifest, measured before
-it was trained once more on all lines.
+codif is measured by the version in the registry's production. That version was trained once more on all lines, test included:
+`codif evaluate` on the test part would measure what it has learnt by heart. So its test figures are those of its manifest,
+measured before that, and `codif evaluate` runs on the other file only.
 """
 
 import argparse
@@ -79,6 +80,10 @@ def main():
     parser.add_argument("--also", metavar="FILE")
     parser.add_argument("--codif", metavar="BINARY")
     arguments = parser.parse_args()
+    print("fastText learns from training.tsv and calibration.tsv together: everything that is not test.", flush=True)
+    if arguments.codif:
+        print("codif on test: as its manifest says, weights learnt from training.tsv, before the last fit on all lines (with test).")
+        print("codif on the other file: the version in production, after that fit. It also learns the nomenclature's titles.")
     print(f"{'nomenclature':<13} {'program':<32} {'test top-1':>10} {'top-5':>7}  {'other top-1':>11} {'top-5':>7}  training")
     for split in arguments.split:
         nomenclature, directory = split.split("=", 1)
