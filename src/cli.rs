@@ -1,11 +1,17 @@
 //! The command line: one file per sub-command.
 
+use std::ffi::OsString;
 use std::io::Write;
+use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
+
+use crate::config::effective::{Effective, known_keys};
+use crate::config::layers::ConfigurationFile;
 
 mod code;
 mod evaluate;
+mod key;
 mod model;
 mod nomenclature;
 mod serve;
@@ -24,9 +30,9 @@ pub struct CommandLine {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serve the page, the API and the operations port (what codif does without a sub-command)
-    Serve(serve::ServeArguments),
+    Serve(Box<serve::ServeArguments>),
     /// Code one label, or one label a line from standard input
-    Code(code::CodeArguments),
+    Code(Box<code::CodeArguments>),
     /// Train a model on coded activities
     Train(Box<train::TrainArguments>),
     /// Measure a model on coded activities
@@ -35,23 +41,51 @@ enum Command {
     Model(model::ModelArguments),
     /// Look into the nomenclatures
     Nomenclature(nomenclature::NomenclatureArguments),
+    /// Make an API key
+    Key(key::KeyArguments),
 }
 
-/// Runs the command line and gives the exit status.
-pub fn run(command_line: CommandLine) -> anyhow::Result<std::process::ExitCode> {
+/// Runs a command line and gives the exit status; a usage error or `--help` ends the process as clap does.
+pub fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
+    let (command_line, file, matches) = parse(arguments)?;
     let mut output = std::io::stdout().lock();
-    let done = |result: anyhow::Result<()>| result.map(|()| std::process::ExitCode::SUCCESS);
-    let result = match command_line.command.unwrap_or(Command::Serve(command_line.serve)) {
+    let done = |result: anyhow::Result<()>| result.map(|()| ExitCode::SUCCESS);
+    let result = match command_line.command.unwrap_or(Command::Serve(Box::new(command_line.serve))) {
         Command::Serve(arguments) => {
             drop(output);
-            return done(serve::run(arguments));
+            let of_serve = matches.subcommand_matches("serve").unwrap_or(&matches);
+            let effective = Effective::new(&serve_command(), of_serve, &file);
+            return serve::run(*arguments, &file, effective);
         }
-        Command::Code(arguments) => code::run(arguments, &mut output),
+        Command::Code(arguments) => code::run(*arguments, &mut output),
         Command::Train(arguments) => done(train::run(*arguments, &mut output)),
         Command::Evaluate(arguments) => done(evaluate::run(arguments, &mut output)),
         Command::Model(arguments) => done(model::run(arguments, &mut output)),
         Command::Nomenclature(arguments) => done(nomenclature::run(arguments, &mut output)),
+        Command::Key(arguments) => done(key::run(&arguments, &mut output)),
     };
     output.flush()?;
     result
+}
+
+/// The command line, with the configuration file beneath it when it serves and names one.
+fn parse(arguments: &[OsString]) -> anyhow::Result<(CommandLine, ConfigurationFile, ArgMatches)> {
+    let mut matches = CommandLine::command().get_matches_from(arguments);
+    let mut command_line = CommandLine::from_arg_matches(&matches)?;
+    let served = match &command_line.command {
+        None => Some(&command_line.serve),
+        Some(Command::Serve(arguments)) => Some(arguments.as_ref()),
+        Some(_) => None,
+    };
+    let mut file = ConfigurationFile::default();
+    if let Some(path) = served.and_then(|arguments| arguments.config.as_ref()) {
+        file = ConfigurationFile::read(path, &known_keys(&serve_command()))?;
+        matches = file.beneath(CommandLine::command(), arguments)?;
+        command_line = CommandLine::from_arg_matches(&matches)?;
+    }
+    Ok((command_line, file, matches))
+}
+
+fn serve_command() -> clap::Command {
+    serve::ServeArguments::augment_args(clap::Command::new("serve"))
 }

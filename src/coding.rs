@@ -128,21 +128,55 @@ pub struct Explanation {
     pub contributions: Vec<Contribution>,
 }
 
+/// A stage of the coding of a tile. The core has no clock: it says when each stage is done, whoever holds one may look.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// Activity to normalised text.
+    Normalise,
+    /// Normalised text to feature bag.
+    Features,
+    /// Feature bag to probabilities.
+    Classify,
+    /// Probabilities to ranking, decision and explanation.
+    Rank,
+}
+
 impl Coder {
     /// Codes activities, in their order. An error is the machine's, never an activity's.
     pub fn code(&self, activities: &[Activity], options: CodingOptions) -> candle_core::Result<Vec<Coding>> {
-        let tiles = activities.chunks(TILE).map(|tile| self.code_tile(tile, options));
-        Ok(tiles.collect::<Result<Vec<_>, _>>()?.concat())
+        self.code_watched(activities, options, &mut |_| {})
+    }
+
+    /// The same; `done` is told of each stage when it ends.
+    pub fn code_watched(
+        &self,
+        activities: &[Activity],
+        options: CodingOptions,
+        done: &mut dyn FnMut(Stage),
+    ) -> candle_core::Result<Vec<Coding>> {
+        let mut codings = Vec::with_capacity(activities.len());
+        for tile in activities.chunks(TILE) {
+            self.code_tile(tile, options, &mut codings, done)?;
+        }
+        Ok(codings)
     }
 
     /// The whole pipeline: activity → normalised text → feature bag → logits → ranking → decision.
-    fn code_tile(&self, activities: &[Activity], options: CodingOptions) -> candle_core::Result<Vec<Coding>> {
+    fn code_tile(
+        &self,
+        activities: &[Activity],
+        options: CodingOptions,
+        codings: &mut Vec<Coding>,
+        done: &mut dyn FnMut(Stage),
+    ) -> candle_core::Result<()> {
         let texts: Vec<_> = activities.iter().map(|activity| self.normaliser.normalise(activity.text())).collect();
+        done(Stage::Normalise);
         let bags = self.features.bags(texts.iter().zip(activities));
+        done(Stage::Features);
         let logits = self.classifier.logits(&bags)?;
         let distributions = self.classifier.probabilities(&logits)?;
+        done(Stage::Classify);
         let threshold = options.threshold.unwrap_or(self.threshold);
-        let mut codings = Vec::with_capacity(activities.len());
         for (((activity, text), known), distribution) in
             activities.iter().zip(&texts).zip(bags.known).zip(distributions)
         {
@@ -158,7 +192,8 @@ impl Coder {
                 unused: self.features.unused(activity),
             });
         }
-        Ok(codings)
+        done(Stage::Rank);
+        Ok(())
     }
 
     fn prediction(&self, ranked: &Ranked) -> Option<Prediction> {

@@ -1,50 +1,122 @@
-//! Every route once, then every layer once, in order. Coding happens on blocking threads, never on the async ones.
+//! Every route once. What happens before and after a handler is in [`front`], layer by layer; the sockets are in
+//! [`server`].
 
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
-use axum::extract::{MatchedPath, Request, State};
 use axum::http::{HeaderName, HeaderValue};
-use axum::middleware::{Next, from_fn_with_state, map_response};
+use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::get;
-use tower_http::catch_panic::CatchPanicLayer;
-use tower_http::compression::CompressionLayer;
+use bytesize::ByteSize;
+use tower_http::decompression::RequestDecompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
-use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
-use tower_http::trace::TraceLayer;
 use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 use utoipa_swagger_ui::SwaggerUi;
 
+pub mod answering;
+pub mod auth;
+pub mod body;
 pub mod code;
 pub mod error;
+pub mod front;
+pub mod lifecycle;
 pub mod models;
 pub mod nomenclatures;
 pub mod openapi;
 pub mod operations;
 pub mod page;
 pub mod server;
+pub mod sirene;
 
+use crate::config::ServeOptions;
 use crate::serving::Coders;
+use crate::serving::admission::Budget;
+use crate::serving::desk::Desk;
+use crate::serving::pool::BatchPool;
 use crate::telemetry::Metrics;
-
-/// Largest body taken, in bytes.
-const LARGEST_BODY: usize = 16 * 1024 * 1024;
+use auth::Access;
 
 /// What every handler shares.
 #[derive(Clone)]
 pub struct App {
     /// The coders in service.
     pub coders: Arc<Coders>,
+    /// Where requests are worked on.
+    pub desk: Desk,
     /// The metrics.
     pub metrics: Metrics,
+    /// Who may call.
+    pub access: Access,
+    /// How much is taken.
+    pub limits: Arc<Limits>,
+    /// The Sirene routes.
+    pub sirene: Arc<sirene::Settings>,
+    /// Origins whose pages may call.
+    pub cors_origins: Arc<[String]>,
 }
 
-/// The routes that the OpenAPI document describes.
-fn documented() -> OpenApiRouter<App> {
-    OpenApiRouter::with_openapi(openapi::description())
+/// How much is taken in one request.
+#[derive(Clone, Debug)]
+pub struct Limits {
+    /// Largest body on `/v1`, in bytes.
+    pub body: usize,
+    /// Largest body on the Sirene routes, in bytes.
+    pub sirene_body: usize,
+    /// Most activities on `/v1`.
+    pub activities: usize,
+    /// Most activities on the Sirene routes.
+    pub sirene_activities: usize,
+    /// Longest text, in characters.
+    pub text: usize,
+    /// Deepest JSON.
+    pub json_depth: usize,
+    /// Longest time for a body.
+    pub body_patience: Duration,
+}
+
+impl App {
+    /// From the settings.
+    pub fn new(
+        options: &ServeOptions,
+        access: Access,
+        coders: Arc<Coders>,
+        metrics: Metrics,
+    ) -> Result<Self, rayon::ThreadPoolBuildError> {
+        let limits = &options.limits;
+        let bytes = |size: ByteSize| usize::try_from(size.as_u64()).unwrap_or(usize::MAX);
+        Ok(Self {
+            coders,
+            desk: Desk {
+                activities: Budget::new(limits.concurrent_activities, metrics.activities_in_flight.clone()),
+                memory: Budget::new(bytes(limits.memory), metrics.memory_in_flight.clone()),
+                pool: BatchPool::new()?,
+            },
+            metrics,
+            access,
+            limits: Arc::new(Limits {
+                body: bytes(limits.body),
+                sirene_body: bytes(limits.sirene_body),
+                activities: limits.activities,
+                sirene_activities: limits.sirene_activities,
+                text: limits.text,
+                json_depth: limits.json_depth,
+                body_patience: options.patience.body,
+            }),
+            sirene: Arc::new(sirene::Settings {
+                nomenclature: options.sirene.nomenclature.clone(),
+                round: options.sirene.round,
+            }),
+            cors_origins: options.listen.cors_origins.clone().into(),
+        })
+    }
+}
+
+/// The routes of codif's own API that the OpenAPI document describes.
+fn own_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
         .routes(routes!(code::code))
         .routes(routes!(models::list))
         .routes(routes!(nomenclatures::list))
@@ -52,80 +124,43 @@ fn documented() -> OpenApiRouter<App> {
         .routes(routes!(nomenclatures::one_code))
 }
 
-/// The public port: page, API and its documentation.
+/// The public port: page, API, Sirene routes and the documentation.
 pub fn public(app: App) -> Router {
-    let (api, document) = documented().split_for_parts();
-    let routes = api
-        .merge(SwaggerUi::new("/docs").url("/openapi.json", document))
-        .route("/", get(page::page))
+    let (own, _) = own_routes().split_for_parts();
+    let (sirene, _) = sirene::routes().split_for_parts();
+    let routes = bounded(own, app.limits.body)
+        .merge(bounded(sirene, app.limits.sirene_body))
+        .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi()))
+        .route("/", get(page::page_or_model))
         .route("/assets/codif.css", get(page::stylesheet))
         .route("/assets/codif.js", get(page::script))
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed);
-    // The first layer is the innermost.
-    routes
-        .layer(from_fn_with_state(app.clone(), measure))
-        .layer(CatchPanicLayer::custom(error::panicked))
-        .layer(RequestBodyLimitLayer::new(LARGEST_BODY))
-        .layer(map_response(error::in_our_form))
-        .layer(CompressionLayer::new())
-        .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_response(log_answer).on_failure(()))
-        .layer(PropagateRequestIdLayer::x_request_id())
-        .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
-        .with_state(app)
+    front::layered(routes, &app).with_state(app)
 }
 
-/// The operations port: probes and metrics.
-pub fn operations(app: App) -> Router {
-    Router::new()
-        .route("/livez", get(operations::alive))
-        .route("/readyz", get(operations::ready))
-        .route("/startupz", get(operations::ready))
-        .route("/metrics", get(operations::metrics))
-        .fallback(error::not_found)
-        .method_not_allowed_fallback(error::method_not_allowed)
-        .layer(CatchPanicLayer::custom(error::panicked))
-        .with_state(app)
+/// Bodies of at most `largest` bytes, counted once they are inflated.
+fn bounded(routes: Router<App>, largest: usize) -> Router<App> {
+    routes
+        .layer(RequestBodyLimitLayer::new(largest))
+        .layer(RequestDecompressionLayer::new())
+        .layer(map_response(error::in_our_form))
+        // axum's own limit, for extractors that are not ours, would be smaller.
+        .layer(axum::extract::DefaultBodyLimit::disable())
 }
 
 /// The OpenAPI document.
 pub fn openapi() -> utoipa::openapi::OpenApi {
-    documented().into_openapi()
-}
-
-/// The request's place in the log: its path without the query, which on the page holds the text of an activity.
-fn span(request: &Request) -> tracing::Span {
-    let id = request.headers().get("x-request-id").and_then(|id| id.to_str().ok());
-    tracing::info_span!("request", method = %request.method(), path = request.uri().path(), id)
-}
-
-/// The one line that a request leaves in the log.
-fn log_answer(response: &Response, latency: Duration, _: &tracing::Span) {
-    let milliseconds = latency.as_secs_f64() * 1000.0;
-    tracing::info!(status = response.status().as_u16(), milliseconds, "answered");
-}
-
-/// Counts and times the request under its route.
-async fn measure(State(app): State<App>, request: Request, next: Next) -> Response {
-    let start = std::time::Instant::now();
-    let route = request.extensions().get::<MatchedPath>().map(|path| path.as_str().to_owned());
-    let response = next.run(request).await;
-    app.metrics.request(route.as_deref().unwrap_or("none"), response.status().as_u16(), start.elapsed());
-    response
+    let mut document = openapi::description();
+    document.merge(own_routes().into_openapi());
+    document.merge(sirene::openapi());
+    openapi::with_common_answers(document)
 }
 
 /// A response with a header that never changes.
 fn with_header(mut response: Response, name: &'static str, value: &'static str) -> Response {
     response.headers_mut().insert(HeaderName::from_static(name), HeaderValue::from_static(value));
     response
-}
-
-/// Runs work that takes long on a thread where it may.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> Result<T, error::Problem> {
-    tokio::task::spawn_blocking(work).await.map_err(|error| {
-        tracing::error!(%error, "the coding task failed");
-        error::Problem::internal()
-    })
 }
 
 #[cfg(test)]

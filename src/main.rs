@@ -3,11 +3,11 @@
 use std::io::{ErrorKind, IsTerminal};
 use std::process::ExitCode;
 
-use clap::Parser;
-use codif::cli::{CommandLine, run};
+use codif::cli::run;
 
 fn main() -> ExitCode {
-    match run(CommandLine::parse()) {
+    let arguments: Vec<_> = std::env::args_os().collect();
+    match run(&arguments) {
         Ok(status) => status,
         // `codif … | head` closed the pipe: there is nobody left to tell.
         Err(error) if is_closed_pipe(&error) => ExitCode::SUCCESS,

@@ -1,13 +1,16 @@
 //! The coders in service, one a nomenclature.
 
+pub mod admission;
 pub mod answer;
+pub mod desk;
+pub mod pool;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
 
 use crate::coding::activity::Activity;
-use crate::coding::{Coder, Coding, CodingOptions};
+use crate::coding::{Coder, Coding, CodingOptions, Stage};
 use crate::model::{bundle, error::ModelError};
 use crate::nomenclature::{NomenclatureError, Nomenclatures};
 use crate::registry::{DirectoryRegistry, ModelReference, RegistryError};
@@ -45,6 +48,8 @@ pub enum ServingError {
 impl Coders {
     /// Loads and verifies the models named, or every model in production when none is.
     pub fn load(registry: &Path, references: &[ModelReference]) -> Result<Self, ServingError> {
+        // One text is one thread's work, and many texts are spread over threads before they reach the matrix product.
+        gemm_common::gemm::set_threading_threshold(usize::MAX);
         let nomenclatures = Arc::new(Nomenclatures::embedded()?);
         let registry = DirectoryRegistry::open(registry)?;
         let references = if references.is_empty() { registry.in_production()? } else { references.to_vec() };
@@ -78,17 +83,13 @@ impl Coders {
     }
 }
 
-/// Codes activities in each nomenclature asked: one line an activity, with one coding a nomenclature.
+/// Codes activities in each nomenclature asked: one list a coder, in the order of the activities. `done` is told of each
+/// stage when it ends.
 pub fn code_in_each(
     coders: &[Arc<Coder>],
     activities: &[Activity],
     options: CodingOptions,
-) -> candle_core::Result<Vec<BTreeMap<String, Coding>>> {
-    let mut lines = vec![BTreeMap::new(); activities.len()];
-    for coder in coders {
-        for (line, coding) in lines.iter_mut().zip(coder.code(activities, options)?) {
-            line.insert(coder.nomenclature.id().to_owned(), coding);
-        }
-    }
-    Ok(lines)
+    done: &mut dyn FnMut(Stage),
+) -> candle_core::Result<Vec<Vec<Coding>>> {
+    coders.iter().map(|coder| coder.code_watched(activities, options, done)).collect()
 }

@@ -144,8 +144,9 @@ fn print(
         match raw.map_err(|unread| unread.error).and_then(Activity::try_from) {
             Ok(activity) => {
                 writeln!(output, "{}", activity.text())?;
-                for codings in code_in_each(coders, &[activity], options)? {
-                    codings.iter().try_for_each(|(id, coding)| show(id, coding, output))?;
+                let codings = code_in_each(coders, &[activity], options, &mut |_| {})?;
+                for (coder, coding) in coders.iter().zip(codings.iter().flatten()) {
+                    show(coder.nomenclature.id(), coding, output)?;
                 }
             }
             Err(error) => {

@@ -1,29 +1,44 @@
 //! `codif serve`: the page, the API and the operations port.
 
-use std::sync::Arc;
+use std::path::PathBuf;
+use std::process::ExitCode;
 
 use anyhow::Context;
 
-use crate::config::{ListenOptions, ModelOptions};
-use crate::http::App;
-use crate::http::server::serve;
-use crate::serving::Coders;
-use crate::telemetry::{Metrics, start_logs};
+use crate::config::ServeOptions;
+use crate::config::effective::Effective;
+use crate::config::layers::ConfigurationFile;
+use crate::http::server::Server;
 
 /// What `codif serve` takes.
 #[derive(Debug, clap::Args)]
 pub struct ServeArguments {
+    /// Configuration file (TOML); flags and environment variables win over it
+    #[arg(long, env = "CODIF_CONFIG", value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// Print the effective configuration, secrets hidden, and do not serve
+    #[arg(long)]
+    check_config: bool,
     #[command(flatten)]
-    listen: ListenOptions,
-    #[command(flatten)]
-    models: ModelOptions,
+    options: ServeOptions,
 }
 
-/// Serves until asked to stop.
-pub fn run(arguments: ServeArguments) -> anyhow::Result<()> {
-    start_logs();
-    let coders = Coders::load(&arguments.models.registry, &arguments.models.models)?;
-    let metrics = Metrics::new(&coders).context("cannot set up the metrics")?;
-    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
-    runtime.block_on(serve(App { coders: Arc::new(coders), metrics }, &arguments.listen))
+/// Serves until asked to stop; the exit status says how that went.
+pub fn run(arguments: ServeArguments, file: &ConfigurationFile, effective: Effective) -> anyhow::Result<ExitCode> {
+    let server = Server::new(arguments.options, &file.keys, effective.clone())?;
+    if arguments.check_config {
+        print!("{}", effective.to_toml());
+        return Ok(ExitCode::SUCCESS);
+    }
+    // More sockets than the usual soft limit allows; where the system refuses, its own limit stands.
+    let _ = rlimit::increase_nofile_limit(u64::MAX);
+    // Short work that may take a while runs on the blocking threads: few, so that they stay bounded.
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .max_blocking_threads(16)
+        .build()
+        .context("cannot start threads")?;
+    let status = runtime.block_on(server.serve())?;
+    runtime.shutdown_background();
+    Ok(status)
 }

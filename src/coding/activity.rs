@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-/// Longest text coded, in characters, once the text parts are joined.
+/// Longest text coded unless told otherwise, in characters, once the text parts are joined.
 pub const LONGEST_TEXT: usize = 10_000;
 /// Longest identifier echoed, in characters.
 pub const LONGEST_ID: usize = 128;
@@ -76,11 +76,13 @@ pub enum ActivityError {
     /// No description, or only white space.
     #[error("the description is empty: give the activity in a few words")]
     EmptyDescription,
-    /// The joined text is longer than [`LONGEST_TEXT`].
-    #[error("the text has {characters} characters, more than the {LONGEST_TEXT} allowed: shorten it")]
+    /// The joined text is longer than allowed.
+    #[error("the text has {characters} characters, more than the {allowed} allowed: shorten it")]
     TextTooLong {
         /// How many characters it has.
         characters: usize,
+        /// How many it may have.
+        allowed: usize,
     },
     /// The identifier is longer than [`LONGEST_ID`].
     #[error("the id is longer than {LONGEST_ID} characters: shorten it")]
@@ -173,6 +175,13 @@ impl TryFrom<RawActivity> for Activity {
     type Error = ActivityError;
 
     fn try_from(raw: RawActivity) -> Result<Self, ActivityError> {
+        Self::checked(raw, LONGEST_TEXT)
+    }
+}
+
+impl Activity {
+    /// The activity, its text at most `allowed` characters long; or the first fault.
+    pub fn checked(raw: RawActivity, allowed: usize) -> Result<Self, ActivityError> {
         if raw.id.is_some_and(|id| id.chars().count() > LONGEST_ID) {
             return Err(ActivityError::IdTooLong);
         }
@@ -182,9 +191,12 @@ impl TryFrom<RawActivity> for Activity {
             text.push(' ');
             text.push_str(&part);
         }
-        let characters = text.chars().count();
-        if characters > LONGEST_TEXT {
-            return Err(ActivityError::TextTooLong { characters });
+        // No text has more characters than bytes: most need no counting.
+        if text.len() > allowed {
+            let characters = text.chars().count();
+            if characters > allowed {
+                return Err(ActivityError::TextTooLong { characters, allowed });
+            }
         }
         let surface_class = match (raw.surface, filled(raw.surface_class)) {
             (Some(_), Some(_)) => return Err(ActivityError::TwoSurfaces),
@@ -201,6 +213,40 @@ impl TryFrom<RawActivity> for Activity {
         ];
         Ok(Self { text, covariates, description_length })
     }
+}
+
+impl RawActivity {
+    /// Cuts the text parts, joined, to at most `allowed` characters: at a word boundary where there is one, the later
+    /// parts first. Says whether anything was cut.
+    pub fn cut(&mut self, allowed: usize) -> bool {
+        let mut left = allowed;
+        let mut cut = false;
+        for part in [&mut self.description, &mut self.other_nature, &mut self.agricultural_detail] {
+            let Some(text) = part.as_deref().map(str::trim).filter(|text| !text.is_empty()) else { continue };
+            match beginning(text, left) {
+                Some((kept, whole_words)) => {
+                    let kept = if whole_words || left == allowed { kept } else { "" };
+                    *part = Some(kept.to_owned());
+                    (left, cut) = (0, true);
+                }
+                // One more for the space that joins the parts.
+                None => left = left.saturating_sub(text.chars().count() + 1),
+            }
+        }
+        cut
+    }
+}
+
+/// The beginning of a text that has more than `allowed` characters, up to the last word boundary, and whether there is
+/// one; nothing when it has no more than that.
+fn beginning(text: &str, allowed: usize) -> Option<(&str, bool)> {
+    let (end, next) = text.char_indices().nth(allowed)?;
+    let kept = text.get(..end).unwrap_or_default();
+    if next.is_whitespace() {
+        return Some((kept.trim_end(), true));
+    }
+    let boundary = kept.rfind(char::is_whitespace).and_then(|place| kept.get(..place));
+    Some(boundary.map_or((kept, false), |whole| (whole.trim_end(), true)))
 }
 
 /// The trimmed text, or nothing when it is blank.
@@ -253,6 +299,24 @@ mod tests {
         assert!(Activity::try_from(described(&"é".repeat(LONGEST_TEXT))).is_ok());
         let error = Activity::try_from(described(&"é".repeat(LONGEST_TEXT + 1))).unwrap_err();
         assert_eq!(error.code(), "text_too_long");
+    }
+
+    #[test]
+    fn a_text_is_cut_at_a_word_boundary() {
+        let cut = |description: &str, other: Option<&str>, allowed| {
+            let mut raw = RawActivity { other_nature: other.map(str::to_owned), ..described(description) };
+            let cut = raw.cut(allowed);
+            assert!(Activity::checked(raw.clone(), allowed).is_ok());
+            (cut, Activity::try_from(raw).unwrap().text().to_owned())
+        };
+        assert_eq!(cut("vente de pain", None, 13), (false, "vente de pain".into()));
+        assert_eq!(cut("vente de pain", None, 12), (true, "vente de".into()));
+        assert_eq!(cut("vente de pain", None, 8), (true, "vente de".into()));
+        assert_eq!(cut("éééé", None, 3), (true, "ééé".into()));
+        assert_eq!(cut("vente", Some("de pain"), 13), (false, "vente de pain".into()));
+        assert_eq!(cut("vente", Some("de pain"), 9), (true, "vente de".into()));
+        assert_eq!(cut("vente", Some("pain"), 7), (true, "vente".into()));
+        assert_eq!(cut("vente", Some("pain"), 6), (true, "vente".into()));
     }
 
     #[test]

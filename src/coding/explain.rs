@@ -1,5 +1,7 @@
 //! Exact explanation of a linear model: what each word, covariate and the end of text add to the logit of a label.
 
+pub mod letters;
+
 use candle_core::Result;
 
 use super::activity::Activity;
@@ -34,7 +36,7 @@ pub fn contributions(
     for (row, origin) in rows {
         let added = dot(&classifier.row(row)?, &weights) / divisor;
         match origin {
-            Origin::Word(place) => share(&mut of_words, place, 1, added),
+            Origin::Word(place) | Origin::Subword(place, ..) => share(&mut of_words, place, 1, added),
             Origin::WordNgram(place, length) => share(&mut of_words, place, length, added),
             Origin::EndOfText => share(&mut of_words, words.len(), 1, added),
             Origin::Covariate(covariate) => {
@@ -55,6 +57,6 @@ fn share(of_words: &mut [f64], place: usize, length: usize, added: f64) {
     }
 }
 
-fn dot(left: &[f32], right: &[f32]) -> f64 {
+pub(super) fn dot(left: &[f32], right: &[f32]) -> f64 {
     left.iter().zip(right).map(|(left, right)| f64::from(left * right)).sum()
 }

@@ -62,8 +62,10 @@ impl Buckets {
 /// Where a row of a bag comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Origin {
-    /// The word at this place, or one of its sub-words.
+    /// The word at this place.
     Word(usize),
+    /// A sub-word of the word at this place, from a character on, so many characters; `<` and `>` count as characters.
+    Subword(usize, usize, usize),
     /// The words from this place on, so many of them.
     WordNgram(usize, usize),
     /// The end of the text.
@@ -79,6 +81,23 @@ pub enum Unused {
     UnknownValue(Covariate),
     /// The model does not know the covariate.
     NotUsed(Covariate),
+}
+
+impl Unused {
+    /// The covariate.
+    pub fn covariate(self) -> Covariate {
+        match self {
+            Self::UnknownValue(covariate) | Self::NotUsed(covariate) => covariate,
+        }
+    }
+
+    /// The stable code that programs act on.
+    pub fn code(self) -> &'static str {
+        match self {
+            Self::UnknownValue(_) => "unknown_value",
+            Self::NotUsed(_) => "not_used",
+        }
+    }
 }
 
 /// The rows of several texts, ragged: no padding.
@@ -101,7 +120,7 @@ impl Features {
             let mut known = false;
             self.for_each_row(text.as_str(), activity, |row, origin| {
                 bags.rows.push(row);
-                known |= matches!(origin, Origin::Word(_) | Origin::WordNgram(..));
+                known |= !matches!(origin, Origin::EndOfText | Origin::Covariate(_));
             });
             let end = bags.rows.len() as u32;
             bags.bounds.push([start, end, end - start]);
@@ -130,9 +149,9 @@ impl Features {
             if let Some(&row) = self.words.get(word) {
                 found(row, Origin::Word(place));
             }
-            for_each_subword(word, shortest, longest, |hash| {
+            for_each_subword(word, shortest, longest, |hash, start, length| {
                 if let Some(row) = self.buckets.row(u64::from(hash)) {
-                    found(row, Origin::Word(place));
+                    found(row, Origin::Subword(place, start, length));
                 }
             });
             hashes.push(hash(word));

@@ -23,8 +23,8 @@ pub fn mix(before: Option<u64>, hash: u32) -> u64 {
 }
 
 /// Hashes of the sub-words of `<word>` of `shortest` to `longest` characters, in fastText's order: by start, then by
-/// length. The lone `<` and `>` are left out.
-pub fn for_each_subword(word: &str, shortest: usize, longest: usize, mut found: impl FnMut(u32)) {
+/// length, each with its first character (`<` is the first of all) and its length. The lone `<` and `>` are left out.
+pub fn for_each_subword(word: &str, shortest: usize, longest: usize, mut found: impl FnMut(u32, usize, usize)) {
     if longest == 0 {
         return;
     }
@@ -38,7 +38,7 @@ pub fn for_each_subword(word: &str, shortest: usize, longest: usize, mut found: 
             let length = index - start + 1;
             let lone_bracket = length == 1 && (start == 0 || start + 1 == characters);
             if length >= shortest && !lone_bracket {
-                found(hash);
+                found(hash, start, length);
             }
         }
     }
@@ -67,11 +67,11 @@ mod tests {
     #[test]
     fn subwords_come_by_start_then_length() {
         let mut found = Vec::new();
-        for_each_subword("été", 3, 4, |hash| found.push(hash));
+        for_each_subword("été", 3, 4, |hash, _, _| found.push(hash));
         assert_eq!(found, ["<ét", "<été", "été", "été>", "té>"].map(hash));
         found.clear();
-        for_each_subword("ab", 1, 1, |hash| found.push(hash));
+        for_each_subword("ab", 1, 1, |hash, _, _| found.push(hash));
         assert_eq!(found, ["a", "b"].map(hash));
-        for_each_subword("ab", 0, 0, |_| panic!("none asked for"));
+        for_each_subword("ab", 0, 0, |_, _, _| panic!("none asked for"));
     }
 }

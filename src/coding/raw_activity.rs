@@ -13,6 +13,13 @@ pub struct UnreadActivity {
 }
 
 impl RawActivity {
+    /// Reads one activity from its JSON text, which a reader of JSON has seen before.
+    pub fn from_json_text(text: &[u8]) -> Result<Self, UnreadActivity> {
+        let fault =
+            |_| UnreadActivity { id: None, error: ActivityError::WrongType { field: "activity", expected: "JSON" } };
+        Self::from_json(serde_json::from_slice(text).map_err(fault)?)
+    }
+
     /// Reads one activity; the first fault is its error.
     pub fn from_json(value: Value) -> Result<Self, UnreadActivity> {
         let mut raw = Self::default();

@@ -2,30 +2,35 @@
 
 use std::sync::Arc;
 
-use axum::Json;
-use axum::body::Bytes;
 use axum::extract::State;
-use axum::extract::rejection::BytesRejection;
-use axum::http::StatusCode;
-use axum::response::IntoResponse;
+use axum::response::Response;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
+use super::App;
+use super::answering::{Job, Piece, answer_each, code_piece, elements};
+use super::body::{Payload, json_depth};
 use super::error::Problem;
-use super::{App, blocking};
 use crate::coding::activity::RawActivity;
 use crate::coding::{Coder, CodingOptions};
 use crate::serving::Coders;
-use crate::serving::answer::{Answer, answers};
+use crate::serving::answer::{Answer, Sorted};
+use crate::telemetry::Metrics;
+use crate::telemetry::stages::{Stage, StageClock};
+
+/// Bytes of one coding as JSON, about.
+const ROOM: usize = 1024;
 
 /// Activities to code.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
-pub struct CodeRequest {
-    /// The activities.
+pub struct CodeRequest<'a> {
+    /// The activities, at most 10,000.
     #[schema(value_type = Vec<ActivityRequest>)]
-    activities: Vec<Value>,
+    #[serde(borrow)]
+    activities: Vec<&'a RawValue>,
     /// Ids of the nomenclatures to code in; all that are served by default.
     #[schema(example = json!(["naf2008", "naf2025"]))]
     nomenclatures: Option<Vec<String>>,
@@ -92,32 +97,65 @@ pub struct CodeResponse {
         (status = 422, description = "The body is of another shape", body = Problem, content_type = "application/problem+json"),
     )
 )]
-pub async fn code(State(app): State<App>, body: Result<Bytes, BytesRejection>) -> Result<Json<CodeResponse>, Problem> {
-    let body = body.map_err(|rejection| match rejection.into_response().status() {
-        StatusCode::PAYLOAD_TOO_LARGE => Problem::too_large(),
-        _ => Problem::unreadable_body("it was cut short"),
-    })?;
-    let results = blocking(move || results(&app, &body)).await??;
-    Ok(Json(CodeResponse { results }))
+pub async fn code(State(app): State<App>, mut payload: Payload) -> Result<Response, Problem> {
+    let (bytes, served, depth) = (payload.bytes.clone(), Arc::clone(&app.coders), app.limits.json_depth);
+    let asked = app.desk.run(payload.size(), move || Asked::read(&bytes, &served, depth)).await??;
+    payload.clock.lap(Stage::Parse);
+    let Asked { activities, coders, options } = asked;
+    let job = Job { items: activities, allowed: app.limits.activities, frame: ("{\"results\":[", "]}") };
+    let (metrics, longest) = (app.metrics.clone(), app.limits.text);
+    let work = move |items: Vec<Bytes>| piece(&items, &coders, options, longest, &metrics);
+    answer_each(&app, payload, job, work).await
 }
 
-fn results(app: &App, body: &[u8]) -> Result<Vec<Answer>, Problem> {
-    let request: CodeRequest = serde_json::from_slice(body).map_err(|error| match error.classify() {
+/// A request that was read, its activities not yet.
+struct Asked {
+    activities: Vec<Bytes>,
+    coders: Vec<Arc<Coder>>,
+    options: CodingOptions,
+}
+
+impl Asked {
+    fn read(body: &Bytes, served: &Coders, deepest: usize) -> Result<Self, Problem> {
+        let request: CodeRequest = json(body, deepest)?;
+        let options = request.options()?;
+        let coders = coders(served, request.nomenclatures.as_deref())?;
+        let slice = |activity: &&RawValue| body.slice_ref(activity.get().as_bytes());
+        Ok(Self { activities: request.activities.iter().map(slice).collect(), coders, options })
+    }
+}
+
+/// Codes some of the activities.
+fn piece(
+    items: &[Bytes],
+    coders: &[Arc<Coder>],
+    options: CodingOptions,
+    longest: usize,
+    metrics: &Metrics,
+) -> Result<Piece, Problem> {
+    let mut clock = StageClock::start();
+    let sorted = Sorted::new(items.iter().map(|item| RawActivity::from_json_text(item)).collect(), longest);
+    sorted.faults().for_each(|fault| metrics.activity_error(fault));
+    clock.lap(Stage::Parse);
+    let codings = code_piece(coders, &sorted.accepted, options, metrics, &mut clock)?;
+    let json = elements(sorted.answers(coders, codings).into_iter(), ROOM * items.len() * coders.len())?;
+    clock.lap(Stage::Write);
+    Ok(Piece { json, times: clock.times() })
+}
+
+/// A body of the shape wanted.
+fn json<'a, T: Deserialize<'a>>(body: &'a [u8], deepest: usize) -> Result<T, Problem> {
+    let depth = json_depth(body);
+    if depth > deepest {
+        return Err(Problem::unreadable_body(format!("it nests {depth} levels deep, {deepest} are read")));
+    }
+    serde_json::from_slice(body).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => Problem::wrong_shape(error),
         _ => Problem::unreadable_body(error),
-    })?;
-    let options = request.options()?;
-    let coders = coders(&app.coders, request.nomenclatures.as_deref())?;
-    let read = request.activities.into_iter().map(RawActivity::from_json).collect();
-    let answers = answers(&coders, read, options).map_err(|error| {
-        tracing::error!(%error, "coding failed");
-        Problem::internal()
-    })?;
-    app.metrics.answered(&answers);
-    Ok(answers)
+    })
 }
 
-impl CodeRequest {
+impl CodeRequest<'_> {
     fn options(&self) -> Result<CodingOptions, Problem> {
         let top_k = self.top_k.unwrap_or(CodingOptions::default().top_k);
         if !(1..=50).contains(&top_k) {

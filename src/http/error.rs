@@ -2,13 +2,19 @@
 //! What a client reads is not the internal cause.
 
 use std::any::Any;
+use std::fmt::Display;
+use std::time::Duration;
 
 use axum::Json;
-use axum::http::header::CONTENT_TYPE;
-use axum::http::{HeaderValue, StatusCode};
+use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
+
+use crate::serving::admission::Exhausted;
+use crate::serving::pool::{Panicked, message};
+use crate::telemetry::Metrics;
 
 /// Media type of a problem.
 const PROBLEM: &str = "application/problem+json";
@@ -25,21 +31,38 @@ pub struct Problem {
     code: &'static str,
     /// What is wrong and what to do.
     detail: String,
+    #[serde(skip)]
+    headers: HeaderMap,
 }
+
+/// The stable code of a failure, for whoever counts it: every answer that is no success carries one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct FailureCode(pub &'static str);
 
 impl Problem {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Error");
-        Self { title, status: status.as_u16(), code, detail: detail.into() }
+        Self { title, status: status.as_u16(), code, detail: detail.into(), headers: HeaderMap::new() }
     }
 
     /// The body is no JSON.
-    pub fn unreadable_body(reason: impl std::fmt::Display) -> Self {
+    pub fn unreadable_body(reason: impl Display) -> Self {
         Self::new(StatusCode::BAD_REQUEST, "unreadable_body", format!("the body is not valid JSON: {reason}"))
     }
 
+    /// The body was not received whole.
+    pub fn broken_body(reason: impl Display) -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "unreadable_body", format!("the body cannot be read: {reason}"))
+    }
+
+    /// The body did not come in time.
+    pub fn body_too_slow(patience: Duration) -> Self {
+        let detail = format!("the body did not arrive within {} s", patience.as_secs_f64());
+        Self::new(StatusCode::REQUEST_TIMEOUT, "body_too_slow", detail)
+    }
+
     /// The body is JSON of another shape.
-    pub fn wrong_shape(reason: impl std::fmt::Display) -> Self {
+    pub fn wrong_shape(reason: impl Display) -> Self {
         Self::new(StatusCode::UNPROCESSABLE_ENTITY, "wrong_shape", reason.to_string())
     }
 
@@ -49,8 +72,27 @@ impl Problem {
     }
 
     /// The body is larger than allowed.
-    pub fn too_large() -> Self {
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "the body is larger than 16 MiB: send it in parts")
+    pub fn body_too_large() -> Self {
+        let detail = "the body, once inflated, is larger than this route takes: send it in parts";
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", detail)
+    }
+
+    /// There are more activities than allowed.
+    pub fn too_many_activities(given: usize, allowed: usize) -> Self {
+        let detail = format!("{given} activities in one request, this route takes {allowed}: send them in parts");
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "too_many_activities", detail)
+    }
+
+    /// The answer would be larger than codif holds.
+    pub fn answer_too_large() -> Self {
+        let detail = "the answer would be too large: ask for fewer codes or fewer activities";
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "answer_too_large", detail)
+    }
+
+    /// The body is compressed in a way codif does not read.
+    fn unsupported_encoding() -> Self {
+        let detail = "this content encoding is not read: send gzip, br or plain JSON";
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding", detail)
     }
 
     /// There is no such thing.
@@ -58,18 +100,83 @@ impl Problem {
         Self::new(StatusCode::NOT_FOUND, code, detail)
     }
 
+    /// The caller did not say who it is, or wrongly.
+    pub fn unauthenticated(basic: bool) -> Self {
+        let mut problem = Self::new(
+            StatusCode::UNAUTHORIZED,
+            "unauthenticated",
+            "say who you are: with HTTP Basic or an API key, whichever you were given; what was sent is not known here",
+        );
+        if basic {
+            problem.headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"codif\""));
+        }
+        problem.headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"codif\""));
+        problem
+    }
+
+    /// The caller's key is not for this.
+    pub fn missing_scope(key: &str) -> Self {
+        Self::new(StatusCode::FORBIDDEN, "missing_scope", format!("the key {key:?} has not the scope of this route"))
+    }
+
+    /// There is too much to do at once, or the caller asks too often.
+    pub fn too_many_requests(code: &'static str, detail: impl Into<String>, wait: Duration) -> Self {
+        let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail);
+        let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
+        problem.headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        problem
+    }
+
+    /// Not ready to answer.
+    pub fn not_ready(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", detail)
+    }
+
     /// Something of ours failed; the cause is in the log.
-    pub fn internal() -> Self {
+    pub fn internal(error: impl Display) -> Self {
+        tracing::error!(%error, "a request failed");
         Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "codif failed; the cause is in its log")
+    }
+
+    /// The form in which the Sirene contract tells its clients.
+    pub fn into_detail(self) -> Response {
+        self.respond(|problem| Json(serde_json::json!({ "detail": problem.detail })).into_response())
+    }
+
+    fn respond(self, body: impl FnOnce(&Self) -> Response) -> Response {
+        let mut response = body(&self);
+        *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+        response.extensions_mut().insert(FailureCode(self.code));
+        response.headers_mut().extend(self.headers.clone());
+        response.extensions_mut().insert(self);
+        response
     }
 }
 
 impl IntoResponse for Problem {
     fn into_response(self) -> Response {
-        let status = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
-        let mut response = (status, Json(self)).into_response();
-        response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(PROBLEM));
-        response
+        self.respond(|problem| ([(CONTENT_TYPE, PROBLEM)], Json(problem)).into_response())
+    }
+}
+
+impl From<Exhausted> for Problem {
+    fn from(_: Exhausted) -> Self {
+        let detail = "too much is in work: try again in a moment";
+        Self::too_many_requests("overloaded", detail, Duration::from_secs(1))
+    }
+}
+
+impl From<Panicked> for Problem {
+    fn from(panicked: Panicked) -> Self {
+        let mut problem = Self::internal(panicked.0);
+        problem.code = "panicked";
+        problem
+    }
+}
+
+impl From<candle_core::Error> for Problem {
+    fn from(error: candle_core::Error) -> Self {
+        Self::internal(error)
     }
 }
 
@@ -84,16 +191,28 @@ pub async fn method_not_allowed() -> Problem {
 }
 
 /// A panic in a handler.
-pub fn panicked(_: Box<dyn Any + Send>) -> Response {
-    tracing::error!("a handler panicked");
-    Problem::internal().into_response()
+pub fn panicked(panic: Box<dyn Any + Send>) -> Response {
+    Problem::from(Panicked(message(panic.as_ref()))).into_response()
 }
 
 /// Gives the refusals of the layers below our form.
 pub async fn in_our_form(response: Response) -> Response {
-    let ours = response.headers().get(CONTENT_TYPE).is_some_and(|media_type| media_type == PROBLEM);
-    if response.status() == StatusCode::PAYLOAD_TOO_LARGE && !ours {
-        return Problem::too_large().into_response();
+    if response.extensions().get::<FailureCode>().is_some() {
+        return response;
     }
-    response
+    match response.status() {
+        StatusCode::PAYLOAD_TOO_LARGE => Problem::body_too_large().into_response(),
+        StatusCode::UNSUPPORTED_MEDIA_TYPE => Problem::unsupported_encoding().into_response(),
+        _ => response,
+    }
+}
+
+/// Counts what only the code of a failure tells: panics, and what was refused under load.
+pub fn count(metrics: &Metrics, failure: FailureCode) {
+    match failure.0 {
+        "panicked" => metrics.panics.inc(),
+        "overloaded" => metrics.shed("load"),
+        "rate_exceeded" => metrics.shed("rate"),
+        _ => {}
+    }
 }

@@ -1,7 +1,7 @@
 //! `GET /v1/nomenclatures`, `/v1/nomenclatures/{id}/codes` and `/v1/nomenclatures/{id}/codes/{code}`.
 
 use axum::Json;
-use axum::extract::rejection::QueryRejection;
+use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
 use serde::{Deserialize, Serialize};
 use utoipa::{IntoParams, ToSchema};
@@ -12,6 +12,8 @@ use crate::nomenclature::{Code, Entry, Level, Nomenclature};
 
 /// Most codes that a search gives.
 const MOST_FOUND: usize = 100;
+/// Longest query searched, in bytes.
+const LONGEST_QUERY: usize = 500;
 
 /// A nomenclature.
 #[derive(Serialize, ToSchema)]
@@ -104,17 +106,29 @@ pub async fn list(State(app): State<App>) -> Json<Vec<NomenclatureAnswer>> {
     responses(
         (status = 200, description = "The entries found", body = Vec<EntryAnswer>),
         (status = 404, description = "No such nomenclature or parent", body = Problem, content_type = "application/problem+json"),
-        (status = 422, description = "An unknown parameter", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "An unknown parameter, or a query that is too long", body = Problem, content_type = "application/problem+json"),
     )
 )]
 pub async fn codes(
     State(app): State<App>,
-    Path(id): Path<String>,
+    id: Result<Path<String>, PathRejection>,
     query: Result<Query<CodesQuery>, QueryRejection>,
 ) -> Result<Json<Vec<EntryAnswer>>, Problem> {
     let Query(asked) = query.map_err(|rejection| Problem::wrong_shape(rejection.body_text()))?;
-    let nomenclature = nomenclature(&app, &id)?;
-    let parent = asked.parent.map(|code| entry(nomenclature, &code)).transpose()?;
+    let id = segment(id)?;
+    if asked.query.as_ref().is_some_and(|query| query.len() > LONGEST_QUERY) {
+        return Err(Problem::invalid(
+            "invalid_query",
+            format!("query is longer than {LONGEST_QUERY} bytes: shorten it"),
+        ));
+    }
+    let desk = app.desk.clone();
+    desk.run_aside(move || found(&app, &id, &asked)).await?.map(Json)
+}
+
+fn found(app: &App, id: &str, asked: &CodesQuery) -> Result<Vec<EntryAnswer>, Problem> {
+    let nomenclature = nomenclature(app, id)?;
+    let parent = asked.parent.as_ref().map(|code| entry(nomenclature, code)).transpose()?;
     let found: Vec<&Entry> = match (&asked.query, parent) {
         (None, parent) => nomenclature.children(parent.map(|parent| &parent.code)).collect(),
         (Some(query), None) => nomenclature.search(query, MOST_FOUND),
@@ -124,7 +138,7 @@ pub async fn codes(
             found.filter(|entry| below.contains(&&entry.code)).take(MOST_FOUND).collect()
         }
     };
-    Ok(Json(found.into_iter().map(EntryAnswer::from).collect()))
+    Ok(found.into_iter().map(EntryAnswer::from).collect())
 }
 
 /// One code with its surroundings
@@ -143,8 +157,9 @@ pub async fn codes(
 )]
 pub async fn one_code(
     State(app): State<App>,
-    Path((id, code)): Path<(String, String)>,
+    path: Result<Path<(String, String)>, PathRejection>,
 ) -> Result<Json<EntryDetail>, Problem> {
+    let (id, code) = segment(path)?;
     let nomenclature = nomenclature(&app, &id)?;
     let entry = entry(nomenclature, &code)?;
     let known = app.coders.nomenclatures();
@@ -159,6 +174,11 @@ pub async fn one_code(
         children: nomenclature.children(Some(&entry.code)).map(EntryAnswer::from).collect(),
         translations: translations.collect(),
     }))
+}
+
+/// What stands in the address, when it is text.
+fn segment<T>(path: Result<Path<T>, PathRejection>) -> Result<T, Problem> {
+    path.map(|Path(segment)| segment).map_err(|_| Problem::unknown("no_such_route", "this address is not UTF-8"))
 }
 
 fn nomenclature<'a>(app: &'a App, id: &str) -> Result<&'a Nomenclature, Problem> {

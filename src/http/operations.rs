@@ -1,28 +1,81 @@
-//! `/livez`, `/readyz`, `/startupz` and `/metrics`, on the operations port.
+//! `/livez`, `/readyz`, `/startupz`, `/metrics` and `/admin`, on the operations port.
 
+use axum::Router;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
+use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
+use axum::routing::get;
+use tower_http::catch_panic::CatchPanicLayer;
+use tracing_appender::non_blocking::ErrorCounter;
 
-use super::App;
-use super::error::Problem;
+use super::auth::{self, Access};
+use super::error::{self, Problem};
+use super::lifecycle::{Lifecycle, Phase};
+use crate::config::effective::Effective;
+use crate::telemetry::Metrics;
+
+/// What the operations port knows: nothing of models and requests but what is told about them.
+#[derive(Clone)]
+pub struct Operations {
+    /// Where the process stands.
+    pub lifecycle: Lifecycle,
+    /// The metrics.
+    pub metrics: Metrics,
+    /// Log lines lost.
+    pub lost_lines: ErrorCounter,
+    /// The configuration in force.
+    pub configuration: Effective,
+}
+
+/// The operations port. Probes never ask who calls.
+pub fn router(operations: Operations, access: &Access) -> Router {
+    let metrics = get(metrics).layer(from_fn_with_state(access.clone(), auth::metrics));
+    let admin = Router::new()
+        .route("/admin/configuration", get(configuration))
+        .route("/admin/{*rest}", get(error::not_found))
+        .layer(from_fn_with_state(access.clone(), auth::admin));
+    Router::new()
+        .route("/livez", get(alive))
+        .route("/readyz", get(ready))
+        .route("/startupz", get(started))
+        .route("/metrics", metrics)
+        .merge(admin)
+        .fallback(error::not_found)
+        .method_not_allowed_fallback(error::method_not_allowed)
+        .layer(CatchPanicLayer::custom(error::panicked))
+        .with_state(operations)
+}
 
 /// The process answers; touches neither model nor registry.
-pub async fn alive() -> &'static str {
+async fn alive() -> &'static str {
     "alive\n"
 }
 
-/// Models are in service: the port opens only once they are loaded and verified.
-pub async fn ready(State(app): State<App>) -> String {
-    let models = app.coders.iter().map(|(_, coder)| format!("{}:{}\n", coder.model.name, coder.model.version));
-    std::iter::once("ready\n".to_owned()).chain(models).collect()
+/// Requests may be sent here: models are in service and nobody asked codif to stop.
+async fn ready(State(operations): State<Operations>) -> Result<String, Problem> {
+    match operations.lifecycle.phase() {
+        Phase::Starting => Err(Problem::not_ready("starting: the models are being loaded")),
+        Phase::Ready(models) => Ok(format!("ready\n{}\n", models.join("\n"))),
+        Phase::Draining => Err(Problem::not_ready("draining: codif was asked to stop")),
+    }
+}
+
+/// The start is over, whatever came after it.
+async fn started(State(operations): State<Operations>) -> Result<&'static str, Problem> {
+    match operations.lifecycle.phase() {
+        Phase::Starting => Err(Problem::not_ready("starting: the models are being loaded")),
+        Phase::Ready(_) | Phase::Draining => Ok("started\n"),
+    }
 }
 
 /// The metrics in Prometheus's text format.
-pub async fn metrics(State(app): State<App>) -> Result<Response, Problem> {
-    let text = app.metrics.text().map_err(|error| {
-        tracing::error!(%error, "the metrics cannot be written");
-        Problem::internal()
-    })?;
+async fn metrics(State(operations): State<Operations>) -> Result<Response, Problem> {
+    let text = operations.metrics.text(&operations.lost_lines).map_err(Problem::internal)?;
     Ok(([(CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response())
+}
+
+/// The configuration in force and where each value comes from, secrets hidden.
+async fn configuration(State(operations): State<Operations>) -> impl IntoResponse {
+    ([(CONTENT_TYPE, "application/toml")], operations.configuration.to_toml())
 }

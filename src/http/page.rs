@@ -4,17 +4,22 @@ use std::sync::Arc;
 
 use askama::Template;
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{Query, State};
-use axum::http::StatusCode;
+use axum::extract::{Query, RawQuery, State};
+use axum::http::header::ACCEPT;
+use axum::http::{HeaderMap, StatusCode};
 use axum::response::{Html, IntoResponse, Response};
 
-use super::error::Problem;
-use super::{App, blocking, with_header};
+use super::answering::code_piece;
+use super::error::{FailureCode, Problem};
+use super::sirene::current::model;
+use super::{App, with_header};
 use crate::coding::activity::{Activity, ActivityError, RawActivity};
 use crate::coding::explain::Contribution;
 use crate::coding::{Coder, Coding, CodingOptions};
 use crate::nomenclature::Code;
-use crate::serving::{answer, code_in_each};
+use crate::serving::answer;
+use crate::serving::desk::Size;
+use crate::telemetry::stages::StageClock;
 use crate::ui::page::Page;
 use crate::ui::views::{
     ErrorView, FormView, LevelView, NomenclatureView, PredictionView, ResultView, WarningView, WordView, strength,
@@ -34,23 +39,41 @@ pub async fn script() -> Response {
     with_header(script_text().into_response(), "content-type", "text/javascript; charset=utf-8")
 }
 
-/// The form alone, or with its results or what is wrong.
-pub async fn page(
+/// `GET /`: the page for whoever asks for HTML, the model for the programs of the Sirene contract.
+pub async fn page_or_model(
     State(app): State<App>,
+    headers: HeaderMap,
     query: Result<Query<Vec<(String, String)>>, QueryRejection>,
+    RawQuery(raw): RawQuery,
+) -> Result<Response, Problem> {
+    let html = headers.get_all(ACCEPT).iter().any(|accept| accept.to_str().is_ok_and(|a| a.contains("text/html")));
+    let response = if html { page(app, query, raw).await? } else { model(&app)?.into_response() };
+    Ok(with_header(response, "vary", "accept"))
+}
+
+/// The form alone, or with its results or what is wrong.
+async fn page(
+    app: App,
+    query: Result<Query<Vec<(String, String)>>, QueryRejection>,
+    raw: Option<String>,
 ) -> Result<Response, Problem> {
     let Query(fields) = query.map_err(|rejection| Problem::wrong_shape(rejection.body_text()))?;
-    let page = blocking(move || fill(&app, fields)).await??;
-    let status = if page.errors.is_empty() { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
-    let html = page.render().map_err(|error| {
-        tracing::error!(%error, "the page cannot be rendered");
-        Problem::internal()
-    })?;
-    let response = (status, Html(html)).into_response();
+    let desk = app.desk.clone();
+    let _admitted = desk.activities.take(1)?;
+    let size = Size::of_body(raw.map_or(0, |raw| raw.len()));
+    let (errors, html) = desk
+        .run(size, move || {
+            let page = fill(&app, fields)?;
+            Ok::<_, Problem>((!page.errors.is_empty(), page.render().map_err(Problem::internal)?))
+        })
+        .await??;
+    let status = if errors { StatusCode::UNPROCESSABLE_ENTITY } else { StatusCode::OK };
+    let mut response = (status, Html(html)).into_response();
+    if errors {
+        response.extensions_mut().insert(FailureCode("faulty_form"));
+    }
     let response = with_header(response, "content-security-policy", CONTENT_SECURITY_POLICY);
-    let response = with_header(response, "x-content-type-options", "nosniff");
-    let response = with_header(response, "referrer-policy", "no-referrer");
-    Ok(with_header(response, "vary", "accept"))
+    Ok(with_header(response, "referrer-policy", "no-referrer"))
 }
 
 fn fill(app: &App, fields: Vec<(String, String)>) -> Result<Page, Problem> {
@@ -59,7 +82,8 @@ fn fill(app: &App, fields: Vec<(String, String)>) -> Result<Page, Problem> {
     if !asked("description") {
         return Ok(Page { form, ..Page::default() });
     }
-    let activity = raw_activity(&form).and_then(|raw| Activity::try_from(raw).map_err(|error| error_view(&error)));
+    let activity =
+        raw_activity(&form).and_then(|raw| Activity::checked(raw, app.limits.text).map_err(|error| error_view(&error)));
     let activity = match activity {
         Ok(activity) => activity,
         Err(error) => return Ok(Page { form, errors: vec![error], results: Vec::new() }),
@@ -67,17 +91,11 @@ fn fill(app: &App, fields: Vec<(String, String)>) -> Result<Page, Problem> {
     let wanted = form.nomenclatures.iter().filter(|nomenclature| nomenclature.checked);
     let coders: Vec<Arc<Coder>> = wanted.filter_map(|wanted| app.coders.get(&wanted.id).map(Arc::clone)).collect();
     let options = CodingOptions { explain: true, ..CodingOptions::default() };
-    let codings = code_in_each(&coders, std::slice::from_ref(&activity), options).map_err(|error| {
-        tracing::error!(%error, "coding failed");
-        Problem::internal()
-    })?;
-    let codings = codings.into_iter().next().unwrap_or_default();
-    let results = coders.iter().filter_map(|coder| {
-        let coding = codings.get(coder.nomenclature.id())?;
-        Some(result(coder, coding, activity.text()))
-    });
-    let results = results.collect();
-    Ok(Page { form, errors: Vec::new(), results })
+    let activities = std::slice::from_ref(&activity);
+    let codings = code_piece(&coders, activities, options, &app.metrics, &mut StageClock::start())?;
+    let codings = coders.iter().zip(codings.iter().flatten());
+    let results = codings.map(|(coder, coding)| result(coder, coding, activity.text()));
+    Ok(Page { form, errors: Vec::new(), results: results.collect() })
 }
 
 /// The form as it was sent; all nomenclatures are asked for when none is named.

@@ -1,37 +1,168 @@
-//! The two listeners, from opening to draining.
+//! The two listeners, from the checks before the start to the exit status.
+
+pub mod accept;
+pub mod lingering;
+pub mod patience;
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
 
 use anyhow::Context;
+use hyper_util::server::graceful::GracefulShutdown;
 use tokio::net::TcpListener;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
+use tokio::sync::watch;
+use tokio::time::{sleep, timeout};
 
-use super::{App, operations, public};
-use crate::config::ListenOptions;
+use super::auth::Access;
+use super::auth::keys::KeyEntry;
+use super::lifecycle::{Lifecycle, Phase};
+use super::operations::{self, Operations};
+use super::{App, public};
+use crate::config::ServeOptions;
+use crate::config::effective::Effective;
+use crate::serving::Coders;
+use crate::telemetry::{Metrics, start_logs};
+use accept::Reception;
 
-/// Opens both ports and serves until SIGTERM or Ctrl-C; requests under way are finished first.
-pub async fn serve(app: App, listen: &ListenOptions) -> anyhow::Result<()> {
-    let public_listener = open(listen.listen, "--listen").await?;
-    let operations_listener = open(listen.ops_listen, "--ops-listen").await?;
-    let (address, operations_address) = (public_listener.local_addr()?, operations_listener.local_addr()?);
-    tracing::info!(%address, %operations_address, "serving");
-    eprintln!("codif: page and API on http://{address}, operations on http://{operations_address}");
-    let public = axum::serve(public_listener, public(app.clone())).with_graceful_shutdown(stopped()?);
-    let operations = axum::serve(operations_listener, operations(app)).with_graceful_shutdown(stopped()?);
-    tokio::try_join!(public, operations)?;
-    tracing::info!("stopped");
-    Ok(())
+/// The exit status when requests under way were cut at the deadline.
+const CUT: u8 = 3;
+/// Connections open at once on the operations port.
+const OPERATIONS_CONNECTIONS: usize = 256;
+
+/// A server that may start.
+pub struct Server {
+    options: ServeOptions,
+    access: Access,
+    configuration: Effective,
 }
 
-async fn open(address: std::net::SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
+impl Server {
+    /// Checks who may call what before anything is opened.
+    pub fn new(options: ServeOptions, keys: &[KeyEntry], configuration: Effective) -> anyhow::Result<Self> {
+        let access = Access::new(&options.auth, keys, &options.listen)?;
+        Ok(Self { options, access, configuration })
+    }
+
+    /// Opens both ports, loads the models and serves until SIGTERM or Ctrl-C. The operations port answers from the start
+    /// to the end, so that a slow start or a long drain can be seen.
+    pub async fn serve(self) -> anyhow::Result<ExitCode> {
+        let telemetry = start_logs(&self.options.telemetry)?;
+        let metrics = Metrics::new().context("cannot set up the metrics")?;
+        let lifecycle = Lifecycle::default();
+        let mut signals = Signals::listen()?;
+        let public_listener = open(self.options.listen.listen, "--listen").await?;
+        let operations_listener = open(self.options.listen.ops_listen, "--ops-listen").await?;
+        let (address, operations_address) = (public_listener.local_addr()?, operations_listener.local_addr()?);
+
+        let operations = Operations {
+            lifecycle: lifecycle.clone(),
+            metrics: metrics.clone(),
+            lost_lines: telemetry.lines_lost(),
+            configuration: self.configuration.clone(),
+        };
+        let (close_operations, operations_closed) = watch::channel(false);
+        let operations = Reception {
+            router: operations::router(operations, &self.access),
+            connections: OPERATIONS_CONNECTIONS,
+            patience: self.options.patience.clone(),
+            metrics: metrics.clone(),
+            counted: false,
+        };
+        let operations = tokio::spawn(async move {
+            let open = GracefulShutdown::new();
+            operations.receive(operations_listener, operations_closed, &open).await;
+        });
+
+        let loaded = tokio::select! {
+            loaded = self.load() => loaded?,
+            () = signals.stop() => return Ok(ExitCode::SUCCESS),
+        };
+        metrics.in_service(loaded.iter().map(|(_, coder)| coder.as_ref()));
+        let models = loaded.iter().map(|(_, coder)| format!("{}:{}", coder.model.name, coder.model.version)).collect();
+        let app = App::new(&self.options, self.access.clone(), Arc::new(loaded), metrics.clone())?;
+        let reception = Reception {
+            router: public(app),
+            connections: self.options.limits.connections,
+            patience: self.options.patience.clone(),
+            metrics: metrics.clone(),
+            counted: true,
+        };
+        lifecycle.enter(Phase::Ready(models));
+        tracing::info!(%address, %operations_address, "serving");
+        eprintln!("codif: page and API on http://{address}, operations on http://{operations_address}");
+
+        let status = self.receive_until_stopped(reception, public_listener, &lifecycle, &mut signals).await;
+        close_operations.send_replace(true);
+        let _ = operations.await;
+        Ok(status)
+    }
+
+    async fn load(&self) -> anyhow::Result<Coders> {
+        let models = self.options.models.clone();
+        let loading = tokio::task::spawn_blocking(move || Coders::load(&models.registry, &models.models));
+        let coders = loading.await.context("loading the models failed")??;
+        let wanted = &self.options.sirene.nomenclature;
+        if coders.get(wanted).is_none() && coders.nomenclatures().nomenclature(wanted).is_err() {
+            anyhow::bail!("there is no nomenclature {wanted:?}: check --sirene-nomenclature");
+        }
+        Ok(coders)
+    }
+
+    async fn receive_until_stopped(
+        &self,
+        reception: Reception,
+        listener: TcpListener,
+        lifecycle: &Lifecycle,
+        signals: &mut Signals,
+    ) -> ExitCode {
+        let (close, closed) = watch::channel(false);
+        let open = Arc::new(GracefulShutdown::new());
+        let receiving = tokio::spawn({
+            let open = Arc::clone(&open);
+            async move { reception.receive(listener, closed, &open).await }
+        });
+        signals.stop().await;
+        lifecycle.enter(Phase::Draining);
+        sleep(self.options.drain.delay).await;
+        close.send_replace(true);
+        let _ = receiving.await;
+        let Some(open) = Arc::into_inner(open) else { return ExitCode::FAILURE };
+        let drained = tokio::select! {
+            drained = timeout(self.options.drain.deadline, open.shutdown()) => drained.is_ok(),
+            () = signals.stop() => false,
+        };
+        if drained {
+            tracing::info!("stopped: every request was answered");
+            return ExitCode::SUCCESS;
+        }
+        tracing::warn!("stopped: requests under way were cut at the deadline");
+        ExitCode::from(CUT)
+    }
+}
+
+async fn open(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {
     TcpListener::bind(address).await.with_context(|| format!("cannot listen on {address}: choose another with {flag}"))
 }
 
-fn stopped() -> anyhow::Result<impl Future<Output = ()> + Send + 'static> {
-    let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-    let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
-    Ok(async move {
+/// What asks codif to stop.
+struct Signals {
+    terminate: Signal,
+    interrupt: Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        let terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
+        let interrupt = signal(SignalKind::interrupt()).context("cannot listen for Ctrl-C")?;
+        Ok(Self { terminate, interrupt })
+    }
+
+    async fn stop(&mut self) {
         tokio::select! {
-            _ = terminate.recv() => {}
-            _ = interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
         }
-    })
+    }
 }

@@ -1,17 +1,17 @@
 //! What a client reads: each activity's own result or its own error, in the order of the activities. The same over
 //! HTTP and on the command line.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use serde::Serialize;
+use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
-use crate::coding::activity::{Activity, ActivityError, Covariate, RawActivity};
+use crate::coding::activity::{Activity, ActivityError, LONGEST_ID, LONGEST_TEXT, RawActivity};
 use crate::coding::decision::ManualReason;
 use crate::coding::features::Unused;
 use crate::coding::raw_activity::UnreadActivity;
-use crate::coding::{Coder, Coding, CodingOptions, ModelVersion};
+use crate::coding::{Coder, Coding, CodingOptions, Label, ModelVersion, Prediction};
+use crate::nomenclature::{Code, Nomenclature};
 
 /// One activity's result or error.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -22,7 +22,9 @@ pub enum Answer {
         /// The caller's identifier, null when it gave none.
         id: Option<String>,
         /// One coding for each nomenclature asked, by its id.
-        codings: BTreeMap<String, CodingAnswer>,
+        #[schema(value_type = BTreeMap<String, CodingAnswer>)]
+        #[serde(serialize_with = "by_nomenclature")]
+        codings: Vec<(Arc<Nomenclature>, CodingAnswer)>,
     },
     /// It could not be.
     Failed {
@@ -37,21 +39,24 @@ pub enum Answer {
 #[derive(Clone, Debug, Serialize, ToSchema)]
 pub struct CodingAnswer {
     /// The model version that answers.
-    #[schema(inline)]
-    model: ModelVersion,
+    #[schema(inline, value_type = ModelVersion)]
+    #[serde(serialize_with = "shared")]
+    model: Arc<ModelVersion>,
     decision: DecisionAnswer,
     /// Why a person has to decide; null when automatic.
     #[schema(inline)]
     reason: Option<ManualReason>,
     /// The code given; null when a person has to decide.
-    #[schema(example = "9602A")]
-    code: Option<String>,
+    #[schema(value_type = Option<String>, example = "9602A")]
+    code: Option<GivenCode>,
     /// Best minus second probability.
     confidence_gap: f64,
     /// The threshold used.
     threshold: f64,
     /// The best codes, the best first.
-    predictions: Vec<PredictionAnswer>,
+    #[schema(value_type = Vec<PredictionAnswer>)]
+    #[serde(serialize_with = "ranked")]
+    predictions: Vec<Prediction>,
     /// What each term adds to the logit of the best code; when asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     explanation: Option<Vec<TermAnswer>>,
@@ -65,21 +70,35 @@ pub struct CodingAnswer {
     warnings: Vec<Warning>,
 }
 
-impl CodingAnswer {
-    /// Name and version of the model that answers.
-    pub fn model(&self) -> (&str, u32) {
-        (&self.model.name, self.model.version)
-    }
+/// The code of a label, written as text.
+#[derive(Clone, Debug)]
+struct GivenCode(Arc<Label>);
 
-    /// Whether the code is given.
-    pub fn is_automatic(&self) -> bool {
-        self.code.is_some()
+impl Serialize for GivenCode {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(&self.0.code)
     }
+}
 
-    /// The confidence gap.
-    pub fn gap(&self) -> f64 {
-        self.confidence_gap
-    }
+fn shared<T: Serialize, S: Serializer>(value: &Arc<T>, serializer: S) -> Result<S::Ok, S::Error> {
+    value.serialize(serializer)
+}
+
+fn ranked<S: Serializer>(predictions: &[Prediction], serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_seq((1..).zip(predictions).map(|(rank, prediction)| PredictionAnswer {
+        rank,
+        code: &prediction.label.code,
+        title: &prediction.label.title,
+        probability: prediction.probability,
+        path: &prediction.label.path,
+    }))
+}
+
+fn by_nomenclature<S: Serializer>(
+    codings: &[(Arc<Nomenclature>, CodingAnswer)],
+    serializer: S,
+) -> Result<S::Ok, S::Error> {
+    serializer.collect_map(codings.iter().map(|(nomenclature, coding)| (nomenclature.id(), coding)))
 }
 
 /// Automatic or manual.
@@ -93,21 +112,21 @@ pub enum DecisionAnswer {
 }
 
 /// One code proposed.
-#[derive(Clone, Debug, Serialize, ToSchema)]
-pub struct PredictionAnswer {
+#[derive(Serialize, ToSchema)]
+struct PredictionAnswer<'a> {
     /// From 1.
     rank: usize,
     /// Compact code.
-    #[schema(example = "9602A")]
-    code: String,
+    #[schema(value_type = String, example = "9602A")]
+    code: &'a Code,
     /// Its title.
     #[schema(example = "Coiffure")]
-    title: String,
+    title: &'a str,
     /// Between 0 and 1.
     probability: f64,
     /// The codes above it, from the section down.
-    #[schema(example = json!(["S", "96", "960", "9602"]))]
-    path: Vec<String>,
+    #[schema(value_type = Vec<String>, example = json!(["S", "96", "960", "9602"]))]
+    path: &'a [Code],
 }
 
 /// What one term adds.
@@ -145,31 +164,66 @@ pub struct ActivityFault {
 /// An activity as it was read, or why it could not be.
 pub type ReadActivity = Result<RawActivity, UnreadActivity>;
 
+/// Activities as they were read, sorted into those that can be coded and the others' faults.
+pub struct Sorted {
+    /// Those that can be coded, in their order.
+    pub accepted: Vec<Activity>,
+    /// For each activity read: its id, and its fault when it has one.
+    outcomes: Vec<(Option<String>, Option<ActivityError>)>,
+}
+
+impl Sorted {
+    /// Checks each activity; a text may have `longest` characters.
+    pub fn new(read: Vec<ReadActivity>, longest: usize) -> Self {
+        let mut sorted = Self { accepted: Vec::with_capacity(read.len()), outcomes: Vec::with_capacity(read.len()) };
+        for raw in read {
+            let (id, activity) = match raw {
+                Ok(mut raw) => (raw.id.take(), raw),
+                Err(unread) => {
+                    sorted.outcomes.push((unread.id, Some(unread.error)));
+                    continue;
+                }
+            };
+            let too_long = id.as_ref().is_some_and(|id| id.len() > LONGEST_ID && id.chars().count() > LONGEST_ID);
+            let checked = if too_long { Err(ActivityError::IdTooLong) } else { Activity::checked(activity, longest) };
+            sorted.outcomes.push((id, checked.map(|activity| sorted.accepted.push(activity)).err()));
+        }
+        sorted
+    }
+
+    /// The stable codes of the faults.
+    pub fn faults(&self) -> impl Iterator<Item = &'static str> {
+        self.outcomes.iter().filter_map(|(_, fault)| fault.as_ref().map(ActivityError::code))
+    }
+
+    /// Every activity's own result or its own error, from the codings of the accepted: one list a coder.
+    pub fn answers(self, coders: &[Arc<Coder>], codings: Vec<Vec<Coding>>) -> Vec<Answer> {
+        let mut codings: Vec<_> = coders.iter().zip(codings).map(|(coder, list)| (coder, list.into_iter())).collect();
+        let answers = self.outcomes.into_iter().map(|(id, fault)| match fault {
+            // An id that is too long is not echoed.
+            Some(error) => {
+                Answer::Failed { id: id.filter(|_| error != ActivityError::IdTooLong), error: (&error).into() }
+            }
+            None => {
+                let of_each = codings.iter_mut().filter_map(|(coder, list)| {
+                    Some((Arc::clone(&coder.nomenclature), CodingAnswer::from(list.next()?)))
+                });
+                Answer::Coded { id, codings: of_each.collect() }
+            }
+        });
+        answers.collect()
+    }
+}
+
 /// Codes what was read in each nomenclature of `coders`; every activity gets its own result or its own error.
 pub fn answers(
     coders: &[Arc<Coder>],
     read: Vec<ReadActivity>,
     options: CodingOptions,
 ) -> candle_core::Result<Vec<Answer>> {
-    let mut accepted = Vec::with_capacity(read.len());
-    let mut outcomes = Vec::with_capacity(read.len());
-    for raw in read {
-        let (id, activity) = match raw {
-            Ok(raw) => (raw.id.clone(), Activity::try_from(raw)),
-            Err(unread) => (unread.id, Err(unread.error)),
-        };
-        outcomes.push((id, activity.map(|activity| accepted.push(activity)).err()));
-    }
-    let mut codings = super::code_in_each(coders, &accepted, options)?.into_iter();
-    let answers = outcomes.into_iter().map(|(id, fault)| match fault {
-        // An id that is too long is not echoed.
-        Some(error) => Answer::Failed { id: id.filter(|_| error != ActivityError::IdTooLong), error: (&error).into() },
-        None => {
-            let codings = codings.next().unwrap_or_default();
-            Answer::Coded { id, codings: codings.into_iter().map(|(id, coding)| (id, coding.into())).collect() }
-        }
-    });
-    Ok(answers.collect())
+    let sorted = Sorted::new(read, LONGEST_TEXT);
+    let codings = super::code_in_each(coders, &sorted.accepted, options, &mut |_| {})?;
+    Ok(sorted.answers(coders, codings))
 }
 
 impl From<&ActivityError> for ActivityFault {
@@ -181,14 +235,8 @@ impl From<&ActivityError> for ActivityFault {
 impl From<Coding> for CodingAnswer {
     fn from(coding: Coding) -> Self {
         let automatic = coding.decision.is_automatic();
-        let predictions = (1..).zip(&coding.predictions).map(|(rank, prediction)| PredictionAnswer {
-            rank,
-            code: prediction.label.code.to_string(),
-            title: prediction.label.title.clone(),
-            probability: prediction.probability,
-            path: prediction.label.path.iter().map(ToString::to_string).collect(),
-        });
-        let predictions: Vec<PredictionAnswer> = predictions.collect();
+        let given = coding.predictions.first().filter(|_| automatic);
+        let code = given.map(|best| GivenCode(Arc::clone(&best.label)));
         let (normalised, contributions) =
             coding.explanation.map(|explanation| (explanation.normalised, explanation.contributions)).unzip();
         let terms = |contributions: Vec<crate::coding::explain::Contribution>| {
@@ -196,13 +244,13 @@ impl From<Coding> for CodingAnswer {
             terms.collect()
         };
         Self {
-            model: coding.model.as_ref().clone(),
+            model: coding.model,
             decision: if automatic { DecisionAnswer::Automatic } else { DecisionAnswer::Manual },
             reason: coding.decision.reason(),
-            code: predictions.first().filter(|_| automatic).map(|best| best.code.clone()),
+            code,
             confidence_gap: coding.gap,
             threshold: coding.threshold,
-            predictions,
+            predictions: coding.predictions,
             explanation_kind: contributions.is_some().then_some("exact"),
             explanation: contributions.map(terms),
             normalised,
@@ -213,18 +261,10 @@ impl From<Coding> for CodingAnswer {
 
 impl From<Unused> for Warning {
     fn from(unused: Unused) -> Self {
-        let field = |covariate: Covariate| covariate.field().to_owned();
-        match unused {
-            Unused::UnknownValue(covariate) => Self {
-                field: field(covariate),
-                code: "unknown_value",
-                message: "the model has never seen this value: it counts as missing".to_owned(),
-            },
-            Unused::NotUsed(covariate) => Self {
-                field: field(covariate),
-                code: "not_used",
-                message: "the model does not use this field".to_owned(),
-            },
-        }
+        let message = match unused {
+            Unused::UnknownValue(_) => "the model has never seen this value: it counts as missing",
+            Unused::NotUsed(_) => "the model does not use this field",
+        };
+        Self { field: unused.covariate().field().to_owned(), code: unused.code(), message: message.to_owned() }
     }
 }

@@ -1,0 +1,29 @@
+#!/usr/bin/env bash
+# codif under load, beside a FastAPI service of a fastText model and a route that does nothing (examples/empty-route.rs).
+#
+#   benches/load.sh single|batch|interactive|overload|all [--seconds N] [--rounds N] [--json FILE]
+#
+# CODIF and EMPTY_ROUTE name other binaries. Needs Python 3.11; installs Debian's wrk when it is missing. The service's Python
+# environment and model are made once, in ${CODIF_TOOLS:-.venv}/service.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+codif=${CODIF:-${CARGO_TARGET_DIR:-target}/release/codif}
+empty_route=${EMPTY_ROUTE:-${CARGO_TARGET_DIR:-target}/release/examples/empty-route}
+service=${CODIF_TOOLS:-.venv}/service
+model=$service/model.bin
+[ -x "$codif" ] || cargo build --release --quiet
+[ -x "$empty_route" ] || cargo build --release --quiet --example empty-route
+if ! command -v wrk >/dev/null; then
+    sudo=
+    [ "$(id -u)" = 0 ] || sudo=sudo
+    $sudo apt-get update -qq && $sudo apt-get install -qq -y --no-install-recommends wrk >/dev/null
+fi
+[ -x "$service/bin/python" ] || python3 -m venv "$service"
+"$service/bin/pip" install --quiet --disable-pip-version-check -r benches/peers/service/requirements.txt
+if [ ! -f "$model" ]; then
+    "$service/bin/python" benches/peers/service/train.py "$model.part"
+    mv "$model.part" "$model"
+fi
+# Not a child: load.py must get the signal itself, to stop its servers.
+exec python3 benches/load.py --codif "$codif" --empty-route "$empty_route" \
+    --uvicorn "$service/bin/uvicorn" --model "$model" "$@"

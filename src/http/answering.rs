@@ -1,0 +1,149 @@
+//! From the body of a request to the body of its answer, for every route that codes: admitted by the number of its
+//! activities, worked on piece by piece, written as it is coded.
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Instant;
+
+use axum::body::Body;
+use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
+use axum::response::{IntoResponse, Response};
+use bytes::Bytes;
+use futures_util::stream;
+use serde::Serialize;
+
+use super::App;
+use super::body::Payload;
+use super::error::Problem;
+use super::front::Activities;
+use crate::coding::activity::Activity;
+use crate::coding::{Coder, Coding, CodingOptions};
+use crate::serving::admission::Share;
+use crate::serving::code_in_each;
+use crate::serving::desk::Size;
+use crate::serving::pool::Panicked;
+use crate::telemetry::Metrics;
+use crate::telemetry::stages::{Stage, StageClock, StageTimes};
+
+/// The largest answer, in bytes: a request that asks for more is told so instead of filling the memory.
+const LARGEST_ANSWER: usize = 512 << 20;
+
+/// A piece of an answer.
+#[derive(Default)]
+pub struct Piece {
+    /// Its JSON: one element an activity, with commas between.
+    pub json: Vec<u8>,
+    /// How long its stages took.
+    pub times: StageTimes,
+}
+
+/// What a route makes of its activities.
+pub struct Job<Item> {
+    /// The activities, as they were found in the body.
+    pub items: Vec<Item>,
+    /// Most activities of the route.
+    pub allowed: usize,
+    /// What stands before the elements, and after.
+    pub frame: (&'static str, &'static str),
+}
+
+/// Codes a list of items and answers with a JSON array of one element each. `work` makes the piece of some of them.
+pub async fn answer_each<Item, E>(
+    app: &App,
+    payload: Payload,
+    job: Job<Item>,
+    work: impl Fn(Vec<Item>) -> Result<Piece, E> + Clone + Send + 'static,
+) -> Result<Response, E>
+where
+    Item: Send + 'static,
+    E: From<Problem> + From<Panicked> + Send + 'static,
+{
+    let count = job.items.len();
+    let size = payload.size().with_activities(count);
+    let Payload { mut memory, clock, bytes } = payload;
+    drop(bytes);
+    let started = Instant::now();
+    let pieces = work_on_each(app, size, job.items, job.allowed, work).await?;
+    let mut times = StageTimes::default();
+    pieces.iter().for_each(|piece| times.merge(&piece.times));
+    times.wait_beside(started.elapsed(), if size == Size::Small { 1 } else { app.desk.pool.size() });
+    times.merge(&clock.times());
+    let total: usize = pieces.iter().map(|piece| piece.json.len()).sum();
+    if total > LARGEST_ANSWER {
+        return Err(Problem::answer_too_large().into());
+    }
+    memory.grow(total).map_err(Problem::from)?;
+    let mut response = framed(job.frame, pieces, memory);
+    response.extensions_mut().insert(times);
+    response.extensions_mut().insert(Activities(count));
+    Ok(response)
+}
+
+/// Works on items piece by piece, once they are admitted by their number.
+pub async fn work_on_each<Item, T, E>(
+    app: &App,
+    size: Size,
+    items: Vec<Item>,
+    allowed: usize,
+    work: impl Fn(Vec<Item>) -> Result<T, E> + Clone + Send + 'static,
+) -> Result<Vec<T>, E>
+where
+    Item: Send + 'static,
+    T: Send + 'static,
+    E: From<Problem> + From<Panicked> + Send + 'static,
+{
+    if items.len() > allowed {
+        return Err(Problem::too_many_activities(items.len(), allowed).into());
+    }
+    let _admitted = app.desk.activities.take(items.len()).map_err(Problem::from)?;
+    app.desk.run_pieces(size.with_activities(items.len()), items, work).await
+}
+
+/// The pieces between what stands before and after them. Of several pieces the memory is held until the last is sent.
+fn framed((before, after): (&'static str, &'static str), mut pieces: Vec<Piece>, memory: Share) -> Response {
+    if pieces.len() <= 1 {
+        let piece = pieces.pop().map(|piece| piece.json).unwrap_or_default();
+        let whole = [before.as_bytes(), &piece, after.as_bytes()].concat();
+        return ([(CONTENT_TYPE, "application/json")], whole).into_response();
+    }
+    let mut parts = vec![Bytes::from_static(before.as_bytes())];
+    for (place, piece) in pieces.into_iter().enumerate() {
+        parts.extend((place > 0).then_some(Bytes::from_static(b",")));
+        parts.push(piece.json.into());
+    }
+    parts.push(Bytes::from_static(after.as_bytes()));
+    let length: usize = parts.iter().map(Bytes::len).sum();
+    let parts = parts.into_iter().map(move |part| {
+        let _held = &memory;
+        Ok::<_, Infallible>(part)
+    });
+    let headers = [(CONTENT_TYPE, "application/json".to_owned()), (CONTENT_LENGTH, length.to_string())];
+    (headers, Body::from_stream(stream::iter(parts))).into_response()
+}
+
+/// Codes the activities of a piece and counts them; the clock is told of each stage.
+pub fn code_piece(
+    coders: &[Arc<Coder>],
+    activities: &[Activity],
+    options: CodingOptions,
+    metrics: &Metrics,
+    clock: &mut StageClock,
+) -> Result<Vec<Vec<Coding>>, Problem> {
+    let codings = code_in_each(coders, activities, options, &mut |stage| clock.lap(Stage::Coding(stage)))?;
+    for (coder, codings) in coders.iter().zip(&codings) {
+        metrics.coded(coder, codings.iter());
+    }
+    Ok(codings)
+}
+
+/// The elements as JSON, with commas between.
+pub fn elements<T: Serialize>(elements: impl Iterator<Item = T>, room: usize) -> Result<Vec<u8>, Problem> {
+    let mut json = Vec::with_capacity(room);
+    for (place, element) in elements.enumerate() {
+        if place > 0 {
+            json.push(b',');
+        }
+        serde_json::to_writer(&mut json, &element).map_err(Problem::internal)?;
+    }
+    Ok(json)
+}

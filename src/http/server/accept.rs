@@ -1,0 +1,103 @@
+//! The accept loop: bounded connections, a patient socket each, HTTP/1.1. (An ingress in front speaks HTTP/2 to the world
+//! and HTTP/1.1 to codif: one protocol less to defend.)
+
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use hyper_util::server::graceful::{GracefulShutdown, Watcher};
+use tokio::io::AsyncWriteExt;
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
+use tower::ServiceExt;
+
+use super::lingering::LingeringBody;
+use super::patience::{Awaiting, PatientStream};
+use crate::config::PatienceOptions;
+use crate::telemetry::Metrics;
+
+/// What one connection too many reads.
+const FULL: &[u8] =
+    b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
+
+/// Who answers on a listener, and within which bounds.
+pub struct Reception {
+    /// The routes.
+    pub router: Router,
+    /// Connections open at once.
+    pub connections: usize,
+    /// How long clients are waited for.
+    pub patience: PatienceOptions,
+    /// The metrics.
+    pub metrics: Metrics,
+    /// Whether its connections count in the metrics.
+    pub counted: bool,
+}
+
+impl Reception {
+    /// Takes connections until `closed` turns true; those open then go on, and are watched by `open`.
+    pub async fn receive(self, listener: TcpListener, mut closed: watch::Receiver<bool>, open: &GracefulShutdown) {
+        let slots = Arc::new(Semaphore::new(self.connections));
+        loop {
+            let accepted = tokio::select! {
+                accepted = listener.accept() => accepted,
+                _ = closed.wait_for(|closed| *closed) => return,
+            };
+            match accepted {
+                Ok((stream, _)) => match Arc::clone(&slots).try_acquire_owned() {
+                    Ok(slot) => self.welcome(stream, slot, open.watcher()),
+                    Err(_) => {
+                        self.metrics.shed("connections");
+                        tokio::spawn(turn_away(stream));
+                    }
+                },
+                Err(error) => {
+                    // Out of descriptors, most likely: those in use will come back.
+                    tracing::warn!(%error, "a connection cannot be taken");
+                    tokio::time::sleep(Duration::from_millis(50)).await;
+                }
+            }
+        }
+    }
+
+    fn welcome(&self, stream: TcpStream, slot: OwnedSemaphorePermit, watcher: Watcher) {
+        // Answers are whole: there is nothing to wait for.
+        let _ = stream.set_nodelay(true);
+        let (stream, attention) = PatientStream::new(stream, self.patience.clone(), self.metrics.clone());
+        let router = self.router.clone();
+        let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+            attention.turn_to(Awaiting::Answer);
+            let answer = router.clone().oneshot(request.map(|body| Body::new(LingeringBody::from(body))));
+            let attention = attention.clone();
+            async move {
+                let answer = answer.await;
+                attention.turn_to(Awaiting::NextRequest);
+                answer.map_err(|never: Infallible| never)
+            }
+        });
+        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        let gauge = self.counted.then(|| self.metrics.connections.clone());
+        gauge.iter().for_each(|gauge| gauge.inc());
+        tokio::spawn(async move {
+            if let Err(error) = watcher.watch(connection).await {
+                tracing::debug!(%error, "a connection ended badly");
+            }
+            gauge.iter().for_each(|gauge| gauge.dec());
+            drop(slot);
+        });
+    }
+}
+
+async fn turn_away(mut stream: TcpStream) {
+    let refusal = async {
+        stream.write_all(FULL).await?;
+        stream.shutdown().await
+    };
+    // Whether the client reads it or not, it is gone after that.
+    let _ = tokio::time::timeout(Duration::from_secs(1), refusal).await;
+}

@@ -1,0 +1,75 @@
+//! A request's body that is taken in to its end when nobody wants the rest of it.
+//!
+//! A server that refuses a large request and closes at once resets the connection while the client is still sending: the
+//! client sees a broken pipe instead of the refusal. So what is left of the body is read and thrown away for a while.
+
+use std::pin::Pin;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use bytes::Bytes;
+use http_body_util::BodyExt;
+use hyper::body::{Body, Frame, Incoming, SizeHint};
+use tokio::runtime::Handle;
+use tokio::time::timeout;
+
+/// A client that sends nothing for this long has stopped sending.
+const SILENCE: Duration = Duration::from_secs(1);
+/// The longest that a refused body is taken in.
+const LONGEST: Duration = Duration::from_secs(10);
+/// The most that is taken in of it, in bytes.
+const MOST: usize = 256 << 20;
+
+/// The body.
+pub struct LingeringBody(Option<Incoming>);
+
+impl From<Incoming> for LingeringBody {
+    fn from(body: Incoming) -> Self {
+        Self(Some(body))
+    }
+}
+
+impl Body for LingeringBody {
+    type Data = Bytes;
+    type Error = hyper::Error;
+
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
+        let Some(body) = &mut self.0 else { return Poll::Ready(None) };
+        let frame = Pin::new(body).poll_frame(context);
+        if matches!(frame, Poll::Ready(Some(Err(_)))) {
+            // Nothing more can come of it.
+            self.0 = None;
+        }
+        frame
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.0.as_ref().is_none_or(Body::is_end_stream)
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        self.0.as_ref().map_or_else(SizeHint::default, Body::size_hint)
+    }
+}
+
+impl Drop for LingeringBody {
+    fn drop(&mut self) {
+        if let (Some(body), Ok(runtime)) = (self.0.take().filter(|body| !body.is_end_stream()), Handle::try_current()) {
+            runtime.spawn(timeout(LONGEST, take_in(body)));
+        }
+    }
+}
+
+async fn take_in(mut body: Incoming) {
+    let mut left = MOST;
+    while let Ok(Some(Ok(frame))) = timeout(SILENCE, body.frame()).await {
+        let length = frame.data_ref().map_or(0, Bytes::len);
+        match left.checked_sub(length) {
+            Some(rest) => left = rest,
+            None => return,
+        }
+    }
+}

@@ -1,0 +1,177 @@
+//! A socket that does not wait for ever: not for the first byte, nor for the rest of a head, nor for the next request,
+//! nor for a client that does not read. (The time for a body is counted where bodies are read.)
+
+use std::io::{Error, ErrorKind, IoSlice, Result};
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::net::TcpStream;
+use tokio::time::{Instant, Sleep, sleep};
+
+use crate::config::PatienceOptions;
+use crate::telemetry::Metrics;
+
+/// What a connection waits for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[repr(u8)]
+pub enum Awaiting {
+    /// The first byte of the connection.
+    FirstByte,
+    /// The rest of a request's head.
+    Head,
+    /// Nothing from the client: its request is being answered.
+    Answer,
+    /// The first byte of the next request.
+    NextRequest,
+}
+
+/// What a connection waits for, known to the socket and to the service behind it.
+#[derive(Clone)]
+pub struct Attention(Arc<AtomicU8>);
+
+impl Attention {
+    fn new() -> Self {
+        Self(Arc::new(AtomicU8::new(Awaiting::FirstByte as u8)))
+    }
+
+    /// Says what is waited for from now on.
+    pub fn turn_to(&self, awaiting: Awaiting) {
+        self.0.store(awaiting as u8, Ordering::Relaxed);
+    }
+
+    fn now(&self) -> Awaiting {
+        match self.0.load(Ordering::Relaxed) {
+            0 => Awaiting::FirstByte,
+            1 => Awaiting::Head,
+            2 => Awaiting::Answer,
+            _ => Awaiting::NextRequest,
+        }
+    }
+}
+
+/// The socket of a client.
+pub struct PatientStream {
+    stream: TcpStream,
+    patience: PatienceOptions,
+    attention: Attention,
+    metrics: Metrics,
+    reading: Option<Awaiting>,
+    reading_until: Option<Pin<Box<Sleep>>>,
+    writing: bool,
+    writing_until: Option<Pin<Box<Sleep>>>,
+}
+
+impl PatientStream {
+    /// The socket, and the handle by which the service says when it has a request and when it has answered.
+    pub fn new(stream: TcpStream, patience: PatienceOptions, metrics: Metrics) -> (Self, Attention) {
+        let attention = Attention::new();
+        let stream = Self {
+            stream,
+            patience,
+            attention: attention.clone(),
+            metrics,
+            reading: None,
+            reading_until: None,
+            writing: false,
+            writing_until: None,
+        };
+        (stream, attention)
+    }
+
+    /// Nothing to read yet: is the client's time over?
+    fn keep_waiting(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
+        let awaiting = self.attention.now();
+        let (patience, name) = match awaiting {
+            Awaiting::Answer => {
+                self.reading = None;
+                return Poll::Pending;
+            }
+            Awaiting::FirstByte => (self.patience.first_byte, "first_byte"),
+            Awaiting::Head => (self.patience.head, "head"),
+            Awaiting::NextRequest => (self.patience.idle, "next_request"),
+        };
+        if self.reading != Some(awaiting) {
+            self.reading = Some(awaiting);
+            arm(&mut self.reading_until, patience);
+        }
+        expired(&mut self.reading_until, context).map(|()| {
+            self.metrics.timed_out(name);
+            Err(Error::new(ErrorKind::TimedOut, format!("the client kept codif waiting: {name}")))
+        })
+    }
+
+    fn written<T>(&mut self, result: Poll<Result<T>>, context: &mut Context<'_>) -> Poll<Result<T>> {
+        if result.is_ready() {
+            self.writing = false;
+            return result;
+        }
+        if !self.writing {
+            self.writing = true;
+            arm(&mut self.writing_until, self.patience.write);
+        }
+        expired(&mut self.writing_until, context).map(|()| {
+            self.metrics.timed_out("reader");
+            Err(Error::new(ErrorKind::TimedOut, "the client does not read its answer"))
+        })
+    }
+}
+
+fn arm(timer: &mut Option<Pin<Box<Sleep>>>, patience: Duration) {
+    match timer {
+        Some(timer) => timer.as_mut().reset(Instant::now() + patience),
+        None => *timer = Some(Box::pin(sleep(patience))),
+    }
+}
+
+fn expired(timer: &mut Option<Pin<Box<Sleep>>>, context: &mut Context<'_>) -> Poll<()> {
+    timer.as_mut().map_or(Poll::Pending, |timer| timer.as_mut().poll(context))
+}
+
+impl AsyncRead for PatientStream {
+    fn poll_read(mut self: Pin<&mut Self>, context: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
+        let before = buffer.filled().len();
+        match Pin::new(&mut self.stream).poll_read(context, buffer) {
+            Poll::Pending => self.keep_waiting(context),
+            Poll::Ready(result) => {
+                let awaiting = self.attention.now();
+                if buffer.filled().len() > before && matches!(awaiting, Awaiting::FirstByte | Awaiting::NextRequest) {
+                    self.attention.turn_to(Awaiting::Head);
+                }
+                Poll::Ready(result)
+            }
+        }
+    }
+}
+
+impl AsyncWrite for PatientStream {
+    fn poll_write(mut self: Pin<&mut Self>, context: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write(context, bytes);
+        self.written(result, context)
+    }
+
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        context: &mut Context<'_>,
+        bytes: &[IoSlice<'_>],
+    ) -> Poll<Result<usize>> {
+        let result = Pin::new(&mut self.stream).poll_write_vectored(context, bytes);
+        self.written(result, context)
+    }
+
+    fn is_write_vectored(&self) -> bool {
+        self.stream.is_write_vectored()
+    }
+
+    fn poll_flush(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        ready!(Pin::new(&mut self.stream).poll_flush(context))?;
+        Poll::Ready(Ok(()))
+    }
+
+    fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Result<()>> {
+        Pin::new(&mut self.stream).poll_shutdown(context)
+    }
+}

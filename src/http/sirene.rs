@@ -1,0 +1,101 @@
+//! The Sirene contract: the routes of the coding service that came before codif, for callers that change one host name.
+//!
+//! The current form (`POST /predict/`, in `current.rs`) refuses a request whole, with pydantic's faults; the older form
+//! (`GET /predict`, `/predict-batch`, `/evaluation`, `/predict-and-explain`) with a sentence. Every route is there a
+//! second time under the id of each nomenclature. docs/SIRENE.md has the table of old and new behaviour.
+
+pub mod answer;
+pub mod cells;
+pub mod columns;
+pub mod current;
+pub mod explain;
+pub mod faults;
+pub mod form;
+pub mod form_coder;
+pub mod older;
+pub mod query;
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
+use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
+use utoipa::openapi::{ObjectBuilder, Required, Type};
+use utoipa_axum::router::OpenApiRouter;
+use utoipa_axum::routes;
+
+use super::App;
+use super::error::Problem;
+use crate::coding::Coder;
+
+/// What is set for these routes.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Nomenclature in which they answer.
+    pub nomenclature: String,
+    /// Decimals of the probabilities; full precision when there is none.
+    pub round: Option<u8>,
+}
+
+/// The last part of each route's path.
+const NAMES: [&str; 5] = ["/predict", "/predict/", "/predict-batch", "/evaluation", "/predict-and-explain"];
+
+/// Whether a route, as it was written when it was mounted, is one of the contract's.
+pub fn is_route(route: &str) -> bool {
+    route == "/" || route == "/{nomenclature}/" || NAMES.iter().any(|name| route.ends_with(name))
+}
+
+/// The routes at the root.
+fn at_the_root() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(older::predict, current::predict))
+        .routes(routes!(current::predict_with_slash))
+        .routes(routes!(older::predict_batch))
+        .routes(routes!(older::evaluation))
+        .routes(routes!(explain::predict_and_explain))
+}
+
+/// All the routes: at the root, and under the id of a nomenclature.
+pub fn routes() -> OpenApiRouter<App> {
+    let mounted = OpenApiRouter::new().routes(routes!(current::model_of_nomenclature)).merge(at_the_root());
+    at_the_root().nest("/{nomenclature}", mounted)
+}
+
+/// What the OpenAPI document says of them: those at the root, and the same under `{nomenclature}` with their parameter.
+pub fn openapi() -> utoipa::openapi::OpenApi {
+    let mut document = routes().into_openapi();
+    let nomenclature = ParameterBuilder::new()
+        .name("nomenclature")
+        .parameter_in(ParameterIn::Path)
+        .required(Required::True)
+        .description(Some("Id of a nomenclature that is served"))
+        .schema(Some(ObjectBuilder::new().schema_type(Type::String).examples(["naf2025"])))
+        .build();
+    for (path, item) in document.paths.paths.iter_mut().filter(|(path, _)| path.starts_with("/{nomenclature}")) {
+        let suffix = path.replace(['/', '{', '}', '-'], "_");
+        for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+            operation.parameters.get_or_insert_default().push(nomenclature.clone().into());
+            operation.operation_id = operation.operation_id.take().map(|id| format!("{id}{suffix}"));
+        }
+    }
+    document
+}
+
+/// The coder that answers: that of the path's nomenclature, or of the setting's.
+pub struct Answering(pub Arc<Coder>);
+
+impl FromRequestParts<App> for Answering {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let named = RawPathParams::from_request_parts(parts, app).await.ok();
+        let named = named.as_ref().and_then(|params| params.iter().find(|(name, _)| *name == "nomenclature"));
+        coder(app, named.map_or(app.sirene.nomenclature.as_str(), |(_, id)| id)).map(Self)
+    }
+}
+
+fn coder(app: &App, nomenclature: &str) -> Result<Arc<Coder>, Problem> {
+    app.coders.get(nomenclature).map(Arc::clone).ok_or_else(|| {
+        Problem::unknown("unknown_nomenclature", format!("no model serves the nomenclature {nomenclature:?}"))
+    })
+}

@@ -1,0 +1,223 @@
+//! The current form: `GET /`, `POST /predict/` and `POST /predict`.
+
+use std::collections::BTreeMap;
+
+use axum::Json;
+use axum::extract::State;
+use axum::response::Response;
+use bytes::Bytes;
+use serde::Serialize;
+use serde_json::Value;
+use serde_json::value::RawValue;
+use utoipa::ToSchema;
+
+use super::answer::Selection;
+use super::faults::{Fault, Faults, Refusal, both, object, tuple};
+use super::form_coder::FormCoder;
+use super::query::Parameters;
+use super::{Answering, form};
+use crate::coding::Coder;
+use crate::coding::activity::RawActivity;
+use crate::http::App;
+use crate::http::answering::{Job, answer_each};
+use crate::http::body::Payload;
+use crate::http::error::Problem;
+use crate::telemetry::stages::Stage;
+
+/// The model behind the Sirene routes.
+#[derive(Serialize, ToSchema)]
+pub struct ModelOfSirene {
+    /// What this service does.
+    #[serde(rename = "Message")]
+    #[schema(example = "Codification de l'APE")]
+    message: &'static str,
+    /// Name of the model.
+    #[serde(rename = "Model_name")]
+    #[schema(example = "ape-naf2008")]
+    name: String,
+    /// Its version.
+    #[serde(rename = "Model_version")]
+    #[schema(example = "1")]
+    version: String,
+}
+
+/// The forms of a request.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "documents what is read field by field")]
+pub struct FormsRequest {
+    /// At most 50,000.
+    forms: Vec<FormRequest>,
+}
+
+/// A form; unknown fields are ignored.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "documents what is read field by field")]
+pub struct FormRequest {
+    /// What the founder typed, not blank; an over-long one is cut at a word.
+    #[schema(example = "coiffure à domicile")]
+    description_activity: String,
+    /// Added text.
+    other_nature_activity: Option<String>,
+    /// Added text of a farm.
+    precision_act_sec_agricole: Option<String>,
+    /// Kind of registration form: one of A B C D E G I L M N P R S X Y Z, or "NaN".
+    #[schema(example = "M")]
+    type_form: Option<String>,
+    /// Nature of the activity, two digits.
+    #[schema(example = "12")]
+    nature: Option<String>,
+    /// Surface in square metres, above 0; a number or its text; "NaN" is missing.
+    #[schema(value_type = Option<SurfaceRequest>)]
+    surface: Option<Value>,
+    /// Legal category, four digits.
+    #[schema(example = "5499")]
+    cj: Option<String>,
+    /// P (permanent), S (seasonal) or "NaN".
+    activity_permanence_status: Option<String>,
+}
+
+/// A surface.
+#[derive(ToSchema)]
+#[schema(examples(120, "120"))]
+#[expect(dead_code, reason = "documents what is read by hand")]
+enum SurfaceRequest {
+    #[schema(value_type = f64)]
+    Number(f64),
+    Text(String),
+}
+
+/// Ranks "1", "2", … with `code`, `probabilite` and `libelle`; the gap `IC`; `MLversion`.
+#[derive(ToSchema)]
+#[schema(example = json!({"1": {"code": "9602A", "probabilite": 0.93, "libelle": "Coiffure"}, "IC": 0.91, "MLversion": "ape-naf2008/1"}))]
+#[expect(dead_code, reason = "documents what is written rank by rank")]
+pub struct RanksResponse(BTreeMap<String, Value>);
+
+/// The model that answers on the Sirene routes.
+pub fn model(app: &App) -> Result<Json<ModelOfSirene>, Problem> {
+    super::coder(app, &app.sirene.nomenclature).map(|coder| model_of(&coder))
+}
+
+fn model_of(coder: &Coder) -> Json<ModelOfSirene> {
+    let (name, version) = (coder.model.name.clone(), coder.model.version.to_string());
+    Json(ModelOfSirene { message: "Codification de l'APE", name, version })
+}
+
+/// The model of a nomenclature
+#[utoipa::path(
+    get,
+    path = "/",
+    tag = "sirene",
+    responses((status = 200, description = "The model", body = ModelOfSirene))
+)]
+pub async fn model_of_nomenclature(Answering(coder): Answering) -> Json<ModelOfSirene> {
+    model_of(&coder)
+}
+
+/// Code forms (Sirene contract)
+#[utoipa::path(
+    post,
+    path = "/predict/",
+    tag = "sirene",
+    params(
+        ("nb_echos_max" = Option<i64>, Query, description = "How many predictions, 1 or more; 5 by default", minimum = 1),
+        ("prob_min" = Option<f64>, Query, description = "Least probability of a prediction; 0.01 by default"),
+        ("num_workers" = Option<String>, Query, description = "Ignored"),
+        ("batch_size" = Option<String>, Query, description = "Ignored"),
+    ),
+    request_body = FormsRequest,
+    responses(
+        (status = 200, description = "One object a form, in order", body = Vec<RanksResponse>),
+        (status = 422, description = "What is wrong; the request is refused whole", body = Faults),
+    )
+)]
+pub async fn predict_with_slash(
+    app: State<App>,
+    answering: Answering,
+    parameters: Parameters,
+    payload: Payload,
+) -> Result<Response, Refusal> {
+    predict(app, answering, parameters, payload).await
+}
+
+/// Code forms (Sirene contract)
+#[utoipa::path(
+    post,
+    path = "/predict",
+    tag = "sirene",
+    params(
+        ("nb_echos_max" = Option<i64>, Query, description = "How many predictions, 1 or more; 5 by default", minimum = 1),
+        ("prob_min" = Option<f64>, Query, description = "Least probability of a prediction; 0.01 by default"),
+        ("num_workers" = Option<String>, Query, description = "Ignored"),
+        ("batch_size" = Option<String>, Query, description = "Ignored"),
+    ),
+    request_body = FormsRequest,
+    responses(
+        (status = 200, description = "One object a form, in order", body = Vec<RanksResponse>),
+        (status = 422, description = "What is wrong; the request is refused whole", body = Faults),
+    )
+)]
+pub async fn predict(
+    State(app): State<App>,
+    Answering(coder): Answering,
+    parameters: Parameters,
+    mut payload: Payload,
+) -> Result<Response, Refusal> {
+    let wanted = parameters.wanted();
+    let activities = read(&app, &payload).await?;
+    let (wanted, activities) = both(wanted, activities)?;
+    payload.clock.lap(Stage::Parse);
+    let coder = FormCoder::new(coder, &app, Selection::current(wanted, &app.sirene)).with_version();
+    let job = Job { items: activities, allowed: app.limits.sirene_activities, frame: ("[", "]") };
+    Ok(answer_each(&app, payload, job, move |forms| coder.piece(forms)).await?)
+}
+
+/// The activities of a body, or all that is wrong with its forms.
+async fn read(app: &App, payload: &Payload) -> Result<Result<Vec<RawActivity>, Faults>, Problem> {
+    let (bytes, deepest) = (payload.bytes.clone(), app.limits.json_depth);
+    let forms = match app.desk.run(payload.size(), move || forms(&bytes, deepest)).await? {
+        Ok(forms) => forms,
+        Err(fault) => return Ok(Err(fault.into())),
+    };
+    if forms.len() > app.limits.sirene_activities {
+        return Err(Problem::too_many_activities(forms.len(), app.limits.sirene_activities));
+    }
+    let size = payload.size().with_activities(forms.len());
+    let read = |forms: Vec<(usize, Bytes)>| Ok::<_, Problem>(forms.into_iter().map(read_form).collect::<Vec<_>>());
+    let pieces = app.desk.run_pieces(size, forms, read).await?;
+    let (mut activities, mut faults, mut blank) = (Vec::new(), Faults::default(), Vec::new());
+    for (place, form) in pieces.into_iter().flatten().enumerate() {
+        match form {
+            Ok(activity) => {
+                let described = activity.description.as_ref().is_some_and(|text| !text.trim().is_empty());
+                blank.extend((!described).then_some(place));
+                activities.push(activity);
+            }
+            Err(found) => faults.extend(found),
+        }
+    }
+    if !blank.is_empty() {
+        blank.iter().for_each(|_| app.metrics.activity_error("empty_description"));
+        let message = format!("The description_activity is missing at indices: {}", tuple(&blank));
+        let body: Option<&RawValue> = serde_json::from_slice(&payload.bytes).ok();
+        faults.push(Fault::rule(vec!["body".into()], message, &body));
+    }
+    Ok(faults.or(activities))
+}
+
+fn read_form((place, json): (usize, Bytes)) -> Result<RawActivity, Vec<Fault>> {
+    match serde_json::from_slice(&json) {
+        Ok(form) => form::read(&form, place),
+        // It was skimmed as JSON before; its texts may still be none (half a surrogate pair).
+        Err(_) => Err(vec![Fault::no_json(place)]),
+    }
+}
+
+/// The forms in a body, as they stand there, each with its place.
+fn forms(body: &Bytes, deepest: usize) -> Result<Vec<(usize, Bytes)>, Fault> {
+    let fields = object(body, deepest)?;
+    let forms_at = || vec!["body".into(), "forms".into()];
+    let Some(forms) = fields.get("forms") else { return Err(Fault::missing(forms_at(), &fields)) };
+    let list: Vec<&RawValue> = serde_json::from_str(forms.get())
+        .map_err(|_| Fault::new("list_type", forms_at(), "Input should be a valid list", forms))?;
+    Ok(list.into_iter().map(|form| body.slice_ref(form.get().as_bytes())).enumerate().collect())
+}

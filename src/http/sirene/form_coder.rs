@@ -1,0 +1,85 @@
+//! Codes forms in the nomenclature of a Sirene route and writes them in the contract's form.
+
+use std::sync::Arc;
+
+use super::answer::{Ranks, Selection};
+use crate::coding::activity::{Activity, RawActivity};
+use crate::coding::{Coder, Coding, CodingOptions};
+use crate::http::App;
+use crate::http::answering::{Piece, code_piece, elements};
+use crate::http::error::Problem;
+use crate::telemetry::Metrics;
+use crate::telemetry::stages::{Stage, StageClock};
+
+/// Bytes of one answer as JSON, about.
+const ROOM: usize = 512;
+
+/// What codes the forms of one request.
+#[derive(Clone)]
+pub struct FormCoder {
+    coders: [Arc<Coder>; 1],
+    selection: Selection,
+    version: Option<String>,
+    metrics: Metrics,
+    longest: usize,
+}
+
+impl FormCoder {
+    /// With one coder, of whose predictions the selection keeps some.
+    pub fn new(coder: Arc<Coder>, app: &App, selection: Selection) -> Self {
+        let (metrics, longest) = (app.metrics.clone(), app.limits.text);
+        Self { coders: [coder], selection, version: None, metrics, longest }
+    }
+
+    /// The same, its answers with the version of the model.
+    pub fn with_version(mut self) -> Self {
+        let [coder] = &self.coders;
+        self.version = Some(format!("{}/{}", coder.model.name, coder.model.version));
+        self
+    }
+
+    /// Codes forms, whose over-long texts are cut.
+    pub fn code(&self, forms: Vec<RawActivity>, clock: &mut StageClock) -> Result<Vec<Coding>, Problem> {
+        let activities = forms.into_iter().map(|mut form| {
+            if form.cut(self.longest) {
+                self.metrics.texts_cut.inc();
+            }
+            Activity::checked(form, self.longest).map_err(Problem::internal)
+        });
+        let activities = activities.collect::<Result<Vec<_>, _>>()?;
+        clock.lap(Stage::Parse);
+        let options = CodingOptions { top_k: self.selection.most(), ..CodingOptions::default() };
+        Ok(code_piece(&self.coders, &activities, options, &self.metrics, clock)?.pop().unwrap_or_default())
+    }
+
+    /// One object of the contract.
+    pub fn ranks<'a>(&'a self, coding: &'a Coding) -> Ranks<'a> {
+        Ranks { coding, selection: self.selection, version: self.version.as_deref() }
+    }
+
+    /// Which predictions are kept.
+    pub fn selection(&self) -> &Selection {
+        &self.selection
+    }
+
+    /// A piece of an answer.
+    pub fn piece(&self, forms: Vec<RawActivity>) -> Result<Piece, Problem> {
+        self.piece_if(forms, |_| true).map(Option::unwrap_or_default)
+    }
+
+    /// A piece of an answer, when its codings are as they should be.
+    pub fn piece_if(
+        &self,
+        forms: Vec<RawActivity>,
+        right: impl FnOnce(&[Coding]) -> bool,
+    ) -> Result<Option<Piece>, Problem> {
+        let mut clock = StageClock::start();
+        let codings = self.code(forms, &mut clock)?;
+        if !right(&codings) {
+            return Ok(None);
+        }
+        let json = elements(codings.iter().map(|coding| self.ranks(coding)), ROOM * codings.len())?;
+        clock.lap(Stage::Write);
+        Ok(Some(Piece { json, times: clock.times() }))
+    }
+}

@@ -1,0 +1,96 @@
+//! Where requests are worked on: small ones where they arrive, big ones piece by piece in the pool.
+
+use futures_util::{StreamExt, TryStreamExt, stream};
+
+use super::admission::Budget;
+use super::pool::{BatchPool, Panicked, caught};
+
+/// Activities in a piece of work of a big request.
+const PIECE: usize = 64;
+/// Most activities, and most bytes of their request, that are worked on where they arrive: such a request keeps its
+/// thread for less than half a millisecond (`just bench`).
+const FEW_ACTIVITIES: usize = 4;
+const FEW_BYTES: usize = 2048;
+
+/// Where requests are worked on.
+#[derive(Clone)]
+pub struct Desk {
+    /// Activities in work at once.
+    pub activities: Budget,
+    /// Bytes of bodies and answers held at once.
+    pub memory: Budget,
+    /// The threads of big requests.
+    pub pool: BatchPool,
+}
+
+/// How big a request is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Size {
+    /// It is worked on where it arrives.
+    Small,
+    /// It goes to the pool.
+    Big,
+}
+
+impl Size {
+    /// Of a request whose body has so many bytes.
+    pub fn of_body(bytes: usize) -> Self {
+        if bytes <= FEW_BYTES { Self::Small } else { Self::Big }
+    }
+
+    /// The same, once its activities are counted.
+    pub fn with_activities(self, activities: usize) -> Self {
+        if activities <= FEW_ACTIVITIES { self } else { Self::Big }
+    }
+}
+
+impl Desk {
+    /// Runs work of one piece.
+    pub async fn run<T: Send + 'static>(
+        &self,
+        size: Size,
+        work: impl FnOnce() -> T + Send + 'static,
+    ) -> Result<T, Panicked> {
+        match size {
+            Size::Small => caught(work),
+            Size::Big => self.pool.run(work).await,
+        }
+    }
+
+    /// Runs work that takes about a millisecond whatever its size, beside the threads that take requests.
+    pub async fn run_aside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Panicked> {
+        let stopped = |error: tokio::task::JoinError| Panicked(error.to_string());
+        tokio::task::spawn_blocking(|| caught(work)).await.map_err(stopped)?
+    }
+
+    /// Runs work on items piece by piece; the results come in the order of the items. The first error ends it.
+    pub async fn run_pieces<Item, T, E>(
+        &self,
+        size: Size,
+        items: Vec<Item>,
+        work: impl Fn(Vec<Item>) -> Result<T, E> + Clone + Send + 'static,
+    ) -> Result<Vec<T>, E>
+    where
+        Item: Send + 'static,
+        T: Send + 'static,
+        E: From<Panicked> + Send + 'static,
+    {
+        if size == Size::Small {
+            return Ok(vec![caught(|| work(items))??]);
+        }
+        let pieces = pieces(items).into_iter().map(|piece| {
+            let work = work.clone();
+            async move { self.pool.run(move || work(piece)).await? }
+        });
+        stream::iter(pieces).buffered(self.pool.size()).try_collect().await
+    }
+}
+
+fn pieces<Item>(items: Vec<Item>) -> Vec<Vec<Item>> {
+    let mut items = items.into_iter().peekable();
+    let mut pieces = Vec::new();
+    while items.peek().is_some() {
+        pieces.push(items.by_ref().take(PIECE).collect());
+    }
+    pieces
+}
