@@ -1,5 +1,5 @@
 #!/usr/bin/env bash
-# codif under load, beside a FastAPI service of a fastText model and a route that does nothing (examples/empty-route.rs).
+# codif under load, beside a FastAPI service of a fastText model and a route that does nothing (empty_route.rs).
 #
 #   benches/load.sh single|batch|interactive|overload|all [--seconds N] [--rounds N] [--json FILE]
 #

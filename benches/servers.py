@@ -48,7 +48,7 @@ def targets(codif, empty_route, uvicorn, model):
     serve = (codif, "serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0")
     on = "page and API on (http://[0-9.:]+)"
     served = Program("codif", serve, on)
-    limited = Program("codif", (*serve, "--concurrent-activities", "2000"), on)
+    limited = Program("codif", (*serve, "--limits-concurrent-activities", "2000"), on)
     # Both cores; quick loop and parser, no access log.
     service = (uvicorn, "app:app", "--app-dir", Path(__file__).parent / "peers/service", "--port", "0", "--workers", "2")
     service += ("--loop", "uvloop", "--http", "httptools", "--no-access-log")

@@ -80,7 +80,7 @@ def bad_clients(port):
         ("no gzip", post(b"no gzip", gzip.compress(huge)[:5_000], headers="Content-Encoding: gzip\r\n"), 1),
         ("invalid JSON", post(b"", b"{", b"coiffure", start, b'{"activities":{}}', b"[1e999]"), 0.2),
         ("JSON 100,000 deep", post(*deep), 1),
-        ("invalid UTF-8", post(start + b'coiffure \xe0 domicile"}]}', start + b'\\ud800"}]}', b"\xff\xfe{\0}\0"), 1),
+        ("invalid UTF-8", post(start + b'coiffure \xe0 domicile"}]}', start + b'\xed\xa0\x80"}]}', b"\xff\xfe{\0}\0"), 1),
         ("10,001 activities", post(many), 5),
         ("rubbish", bad(hello, random.randbytes(4_000), b"\0" * 99), 0.5),
         ("wrong method", bad(*(request(method, path) for method, path in methods)), 0.5),

@@ -24,8 +24,9 @@ use features::{Features, Unused};
 use normalise::{NormalisedText, Normaliser};
 use ranking::{Ranked, Ranking};
 
-/// Activities scored together: their logits stay in the second-level cache.
-const TILE: usize = 128;
+/// Activities scored together: their logits stay in the second-level cache, and are few enough for candle to leave them to
+/// this thread (it spreads operations on 65,536 numbers or more over threads of its own).
+const TILE: usize = 64;
 
 /// Name and version of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]

@@ -10,6 +10,20 @@ mod explanations;
 mod http;
 #[path = "integration/shipped_models.rs"]
 mod shipped_models;
+#[path = "integration/sirene_authentication.rs"]
+mod sirene_authentication;
+#[path = "integration/sirene_current.rs"]
+mod sirene_current;
+#[path = "integration/sirene_explain.rs"]
+mod sirene_explain;
+#[path = "integration/sirene_older.rs"]
+mod sirene_older;
+#[path = "integration/sirene_older_refusals.rs"]
+mod sirene_older_refusals;
+#[path = "integration/sirene_size.rs"]
+mod sirene_size;
+#[path = "integration/sirene_validation.rs"]
+mod sirene_validation;
 #[path = "integration/support.rs"]
 mod support;
 #[path = "integration/training.rs"]

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER, WWW_AUTHENTICATE};
-use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::http::{HeaderName, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
@@ -32,7 +32,7 @@ pub struct Problem {
     /// What is wrong and what to do.
     detail: String,
     #[serde(skip)]
-    headers: HeaderMap,
+    headers: Vec<(HeaderName, HeaderValue)>,
 }
 
 /// The stable code of a failure, for whoever counts it: every answer that is no success carries one.
@@ -42,7 +42,7 @@ pub struct FailureCode(pub &'static str);
 impl Problem {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Error");
-        Self { title, status: status.as_u16(), code, detail: detail.into(), headers: HeaderMap::new() }
+        Self { title, status: status.as_u16(), code, detail: detail.into(), headers: Vec::new() }
     }
 
     /// The body is no JSON.
@@ -108,9 +108,9 @@ impl Problem {
             "say who you are: with HTTP Basic or an API key, whichever you were given; what was sent is not known here",
         );
         if basic {
-            problem.headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"codif\""));
+            problem.headers.push((WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"codif\"")));
         }
-        problem.headers.append(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"codif\""));
+        problem.headers.push((WWW_AUTHENTICATE, HeaderValue::from_static("Bearer realm=\"codif\"")));
         problem
     }
 
@@ -123,7 +123,7 @@ impl Problem {
     pub fn too_many_requests(code: &'static str, detail: impl Into<String>, wait: Duration) -> Self {
         let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail);
         let seconds = wait.as_secs_f64().ceil().max(1.0) as u64;
-        problem.headers.insert(RETRY_AFTER, HeaderValue::from(seconds));
+        problem.headers.push((RETRY_AFTER, HeaderValue::from(seconds)));
         problem
     }
 
@@ -147,7 +147,9 @@ impl Problem {
         let mut response = body(&self);
         *response.status_mut() = StatusCode::from_u16(self.status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
         response.extensions_mut().insert(FailureCode(self.code));
-        response.headers_mut().extend(self.headers.clone());
+        for (name, value) in &self.headers {
+            response.headers_mut().append(name, value.clone());
+        }
         response.extensions_mut().insert(self);
         response
     }

@@ -57,8 +57,7 @@ fn at_the_root() -> OpenApiRouter<App> {
 
 /// All the routes: at the root, and under the id of a nomenclature.
 pub fn routes() -> OpenApiRouter<App> {
-    let mounted = OpenApiRouter::new().routes(routes!(current::model_of_nomenclature)).merge(at_the_root());
-    at_the_root().nest("/{nomenclature}", mounted)
+    at_the_root().routes(routes!(current::model_of_nomenclature)).nest("/{nomenclature}", at_the_root())
 }
 
 /// What the OpenAPI document says of them: those at the root, and the same under `{nomenclature}` with their parameter.

@@ -78,6 +78,8 @@ impl Metrics {
         let tenths: Vec<f64> = (1..=10).map(|tenth| f64::from(tenth) / 10.0).collect();
         let build = Opts::new("codif_build_info", "The program, 1.").const_label("version", env!("CARGO_PKG_VERSION"));
         add.add(IntGauge::with_opts(build))?.set(1);
+        let process = prometheus::process_collector::ProcessCollector::for_self();
+        registry.register(Box::new(process))?;
         Ok(Self {
             requests: add.counters("codif_http_requests_total", "HTTP requests answered.", &["route"])?,
             successes: add.counters("codif_http_successes_total", "HTTP requests answered as asked.", &["route"])?,
@@ -137,14 +139,7 @@ impl Metrics {
             texts_cut: add.add(IntCounter::new("codif_texts_cut_total", "Texts cut at the longest length."))?,
             panics: add.add(IntCounter::new("codif_panics_total", "Panics that were caught."))?,
             registry,
-        }
-        .with_process_metrics()?)
-    }
-
-    fn with_process_metrics(self) -> prometheus::Result<Self> {
-        let process = prometheus::process_collector::ProcessCollector::for_self();
-        self.registry.register(Box::new(process))?;
-        Ok(self)
+        })
     }
 
     /// Says which models are in service.

@@ -10,9 +10,18 @@ pub fn codif(arguments: &[&str]) -> Output {
     codif_with_input(arguments, b"")
 }
 
+pub fn codif_with_environment(arguments: &[&str], environment: &[(&str, &str)]) -> Output {
+    run(arguments, environment, b"")
+}
+
 pub fn codif_with_input(arguments: &[&str], input: &[u8]) -> Output {
+    run(arguments, &[], input)
+}
+
+fn run(arguments: &[&str], environment: &[(&str, &str)], input: &[u8]) -> Output {
     let mut child = Command::new(env!("CARGO_BIN_EXE_codif"))
         .args(arguments)
+        .envs(environment.iter().copied())
         .current_dir(env!("CARGO_MANIFEST_DIR"))
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
@@ -64,8 +73,15 @@ pub struct Server {
 
 impl Server {
     pub fn start() -> Self {
+        Self::start_with(&[], &[])
+    }
+
+    /// With more flags of `codif serve`, and variables of its environment.
+    pub fn start_with(arguments: &[&str], environment: &[(&str, &str)]) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_codif"))
             .args(["serve", "--listen", "127.0.0.1:0", "--ops-listen", "127.0.0.1:0"])
+            .args(arguments)
+            .envs(environment.iter().copied())
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .stderr(Stdio::piped())
             .spawn()

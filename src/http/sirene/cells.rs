@@ -14,12 +14,13 @@ pub fn filled(text: &str) -> Option<String> {
     (!MISSING.contains(&text)).then(|| text.to_owned())
 }
 
-/// A cell of a JSON column. What is neither text nor number keeps its JSON, and no rule.
-pub fn cell(value: &Value) -> Option<String> {
+/// A cell of a JSON column: a text, a number's or a truth value's; nothing when it is missing. A list or an object is none.
+pub fn cell(value: &Value) -> Option<Option<String>> {
     match value {
-        Value::Null => None,
-        Value::String(text) => filled(text),
-        other => Some(other.to_string()),
+        Value::Null => Some(None),
+        Value::String(text) => Some(filled(text)),
+        Value::Array(_) | Value::Object(_) => None,
+        other => Some(Some(other.to_string())),
     }
 }
 

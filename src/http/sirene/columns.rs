@@ -29,7 +29,11 @@ impl Lines {
             let cells: Vec<Value> = serde_json::from_str(raw.get()).map_err(|_| {
                 Fault::new("list_type", vec!["body".into(), name.into()], "Input should be a valid list", raw)
             })?;
-            Ok(Some(cells.iter().map(cell).collect()))
+            let cells = cells.iter().enumerate().map(|(line, value)| {
+                let loc = || vec!["body".into(), name.into(), line.into()];
+                cell(value).ok_or_else(|| Fault::new("string_type", loc(), "Input should be a valid string", value))
+            });
+            Ok(Some(cells.collect::<Result<_, _>>()?))
         };
         let missing = |name: &'static str| Refusal::from(Fault::missing(vec!["body".into(), name.into()], &fields));
         let texts = column("text_description")?.ok_or_else(|| missing("text_description"))?;

@@ -105,7 +105,7 @@ fn model_of(coder: &Coder) -> Json<ModelOfSirene> {
 /// The model of a nomenclature
 #[utoipa::path(
     get,
-    path = "/",
+    path = "/{nomenclature}/",
     tag = "sirene",
     responses((status = 200, description = "The model", body = ModelOfSirene))
 )]

@@ -21,8 +21,9 @@ use crate::nomenclature::Code;
 use crate::serving::desk::Size;
 use crate::telemetry::stages::StageClock;
 
-/// Most codes explained.
+/// Codes explained: at most, and unless told otherwise.
 const MOST: usize = 50;
+const DEFAULT: usize = 3;
 
 /// One code, with what each part of the text adds to its logit.
 #[derive(Serialize, ToSchema)]
@@ -52,7 +53,7 @@ pub struct ExplainedEcho {
         ("nature" = Option<String>, Query, description = "Nature of the activity, two digits"),
         ("surface" = Option<String>, Query, description = "Class of the surface, 1 to 4"),
         ("event" = Option<String>, Query, description = "Event, two digits and one of A, P, M, F"),
-        ("top_k" = Option<i64>, Query, description = "How many codes, 1 to 50; 1 by default", minimum = 1),
+        ("top_k" = Option<i64>, Query, description = "How many codes, 1 to 50; 3 by default", minimum = 1),
         ("prob_min" = Option<f64>, Query, description = "Codes are more probable than this; 0.01 by default"),
     ),
     responses(
@@ -66,7 +67,7 @@ pub async fn predict_and_explain(
     Answering(coder): Answering,
     parameters: Parameters,
 ) -> Result<Json<BTreeMap<usize, ExplainedEcho>>, Refusal> {
-    let most = parameters.count("top_k", 1).map_err(Faults::from);
+    let most = parameters.count("top_k", DEFAULT).map_err(Faults::from);
     let least = parameters.number("prob_min", 0.01).map_err(Faults::from);
     let (most, least) = both(most, least)?;
     let typed = ["text_description", "text_feature"].iter().find_map(|name| parameters.get(name));
