@@ -17,6 +17,20 @@ train:
 bench:
     RAYON_NUM_THREADS=1 cargo bench --bench stages
 
+# Throw random and mutated bytes at every reader, for a long time.
+fuzz cases="200000":
+    CODIF_FUZZ_CASES={{cases}} cargo nextest run --release fuzzing
+
+# Load on codif, a FastAPI service with fastText and an empty route, in one run.
+load part="all":
+    cargo build --release --example empty-route --bin codif
+    benches/load.sh {{part}}
+
+# Ten minutes of mixed load with bad clients.
+soak:
+    cargo build --release --bin codif
+    benches/soak.sh
+
 # Measure the reference fastText library on the same texts.
 peers:
     benches/peers/accuracy.sh

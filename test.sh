@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs what the tests need, then runs every test. The browser test comes first, nextest's own summary last.
+# Installs what the tests need, then runs every test: first those with a browser, clients and servers of other languages,
+# nextest's own summary last.
 # The exit status is 0 only when everything passed.
 set -uo pipefail
 cd "$(dirname "$0")"
@@ -56,6 +57,9 @@ step "licences and sources" cargo deny --locked check licenses bans sources
 step "install nextest" install_nextest
 step "build" cargo nextest run --release --no-run
 step "browser" browser
+step "clients of the Sirene contract" tests/clients/run.sh "$target/release/codif"
+step "OpenAPI against the running service" tests/schemathesis.sh "$target/release/codif"
+step "metrics in a real Prometheus" tests/promtool.sh "$target/release/codif"
 step "tests" cargo nextest run --release --no-fail-fast
 status=0
 if [ ${#failed[@]} -gt 0 ]; then

@@ -11,6 +11,7 @@ pub mod embedding_bag;
 pub mod explain;
 pub mod features;
 pub mod hashing;
+pub mod known_words;
 pub mod normalise;
 pub mod ranking;
 pub mod raw_activity;

@@ -39,23 +39,25 @@ use crate::serving::pool::BatchPool;
 use crate::telemetry::Metrics;
 use auth::Access;
 
-/// What every handler shares.
-#[derive(Clone)]
-pub struct App {
+/// What every handler shares, cheap to hand on.
+pub type App = Arc<Application>;
+
+/// The coders in service and all that surrounds them.
+pub struct Application {
     /// The coders in service.
     pub coders: Arc<Coders>,
     /// Where requests are worked on.
     pub desk: Desk,
     /// The metrics.
-    pub metrics: Metrics,
+    pub metrics: Arc<Metrics>,
     /// Who may call.
     pub access: Access,
     /// How much is taken.
-    pub limits: Arc<Limits>,
+    pub limits: Limits,
     /// The Sirene routes.
-    pub sirene: Arc<sirene::Settings>,
+    pub sirene: sirene::Settings,
     /// Origins whose pages may call.
-    pub cors_origins: Arc<[String]>,
+    pub cors_origins: Vec<String>,
 }
 
 /// How much is taken in one request.
@@ -77,13 +79,13 @@ pub struct Limits {
     pub body_patience: Duration,
 }
 
-impl App {
+impl Application {
     /// From the settings.
     pub fn new(
         options: &ServeOptions,
         access: Access,
         coders: Arc<Coders>,
-        metrics: Metrics,
+        metrics: Arc<Metrics>,
     ) -> Result<Self, rayon::ThreadPoolBuildError> {
         let limits = &options.limits;
         let bytes = |size: ByteSize| usize::try_from(size.as_u64()).unwrap_or(usize::MAX);
@@ -96,7 +98,7 @@ impl App {
             },
             metrics,
             access,
-            limits: Arc::new(Limits {
+            limits: Limits {
                 body: bytes(limits.body),
                 sirene_body: bytes(limits.sirene_body),
                 activities: limits.activities,
@@ -104,12 +106,9 @@ impl App {
                 text: limits.text,
                 json_depth: limits.json_depth,
                 body_patience: options.patience.body,
-            }),
-            sirene: Arc::new(sirene::Settings {
-                nomenclature: options.sirene.nomenclature.clone(),
-                round: options.sirene.round,
-            }),
-            cors_origins: options.listen.cors_origins.clone().into(),
+            },
+            sirene: sirene::Settings { nomenclature: options.sirene.nomenclature.clone(), round: options.sirene.round },
+            cors_origins: options.listen.cors_origins.clone(),
         })
     }
 }

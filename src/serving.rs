@@ -48,8 +48,6 @@ pub enum ServingError {
 impl Coders {
     /// Loads and verifies the models named, or every model in production when none is.
     pub fn load(registry: &Path, references: &[ModelReference]) -> Result<Self, ServingError> {
-        // One text is one thread's work, and many texts are spread over threads before they reach the matrix product.
-        gemm_common::gemm::set_threading_threshold(usize::MAX);
         let nomenclatures = Arc::new(Nomenclatures::embedded()?);
         let registry = DirectoryRegistry::open(registry)?;
         let references = if references.is_empty() { registry.in_production()? } else { references.to_vec() };

@@ -1,5 +1,6 @@
 //! What codif tells about its work: logs, traces, Prometheus metrics. Never the text of an activity.
 
+pub mod log_writer;
 pub mod logs;
 pub mod metrics;
 pub mod stages;

@@ -26,5 +26,7 @@ mod sirene_size;
 mod sirene_validation;
 #[path = "integration/support.rs"]
 mod support;
+#[path = "integration/traces.rs"]
+mod traces;
 #[path = "integration/training.rs"]
 mod training;

@@ -6,6 +6,7 @@ use std::collections::HashMap;
 
 use super::activity::{Activity, Covariate};
 use super::hashing::{for_each_subword, hash, mix};
+use super::known_words::KnownWords;
 use super::normalise::NormalisedText;
 
 /// The token that ends every text; it takes part in word n-grams.
@@ -24,6 +25,8 @@ pub struct Features {
     pub buckets: Buckets,
     /// Row of each value of each covariate the model knows.
     pub covariates: Vec<(Covariate, HashMap<Box<str>, u32>)>,
+    /// The known words, summed with their sub-words; not while a model is being trained.
+    pub known_words: Option<KnownWords>,
 }
 
 /// The hashed rows: `bucket → row`, of which a pruned model keeps some.
@@ -117,13 +120,17 @@ impl Features {
         let mut bags = FeatureBags::default();
         for (text, activity) in texts {
             let start = bags.rows.len() as u32;
-            let mut known = false;
-            self.for_each_row(text.as_str(), activity, |row, origin| {
+            let (mut known, mut divisor) = (false, 0);
+            self.for_each_summed_row(text.as_str(), |row, count, origin| {
                 bags.rows.push(row);
+                divisor += count;
                 known |= !matches!(origin, Origin::EndOfText | Origin::Covariate(_));
             });
-            let end = bags.rows.len() as u32;
-            bags.bounds.push([start, end, end - start]);
+            self.covariate_rows(activity).for_each(|(_, row)| {
+                bags.rows.push(row);
+                divisor += 1;
+            });
+            bags.bounds.push([start, bags.rows.len() as u32, divisor]);
             bags.known.push(known);
         }
         bags
@@ -143,19 +150,40 @@ impl Features {
 
     /// The rows of the text alone.
     pub fn for_each_text_row(&self, text: &str, found: &mut impl FnMut(u32, Origin)) {
-        let (shortest, longest) = self.subword_lengths;
-        let mut hashes = Vec::new();
         for (place, word) in text.split_whitespace().enumerate() {
-            if let Some(&row) = self.words.get(word) {
-                found(row, Origin::Word(place));
-            }
-            for_each_subword(word, shortest, longest, |hash, start, length| {
-                if let Some(row) = self.buckets.row(u64::from(hash)) {
-                    found(row, Origin::Subword(place, start, length));
-                }
-            });
-            hashes.push(hash(word));
+            self.for_each_word_row(word, place, found);
         }
+        self.for_each_context_row(text, found);
+    }
+
+    /// The same rows, those of a known word as one: each row with how many it stands for.
+    fn for_each_summed_row(&self, text: &str, mut found: impl FnMut(u32, u32, Origin)) {
+        for (place, word) in text.split_whitespace().enumerate() {
+            let known = self.known_words.as_ref().zip(self.words.get(word));
+            match known.and_then(|(sums, row)| sums.get(*row)) {
+                Some((row, count)) => found(row, count, Origin::Word(place)),
+                None => self.for_each_word_row(word, place, &mut |row, origin| found(row, 1, origin)),
+            }
+        }
+        self.for_each_context_row(text, &mut |row, origin| found(row, 1, origin));
+    }
+
+    /// The rows of one word: its own, when it is known, and those of its sub-words.
+    pub fn for_each_word_row(&self, word: &str, place: usize, found: &mut impl FnMut(u32, Origin)) {
+        let (shortest, longest) = self.subword_lengths;
+        if let Some(&row) = self.words.get(word) {
+            found(row, Origin::Word(place));
+        }
+        for_each_subword(word, shortest, longest, |hash, start, length| {
+            if let Some(row) = self.buckets.row(u64::from(hash)) {
+                found(row, Origin::Subword(place, start, length));
+            }
+        });
+    }
+
+    /// The rows of the end of the text and of the word n-grams.
+    fn for_each_context_row(&self, text: &str, found: &mut impl FnMut(u32, Origin)) {
+        let mut hashes: Vec<u32> = text.split_whitespace().map(hash).collect();
         if let Some(&row) = self.words.get(END_OF_TEXT) {
             found(row, Origin::EndOfText);
         }

@@ -32,6 +32,8 @@ pub struct Problem {
     /// What is wrong and what to do.
     detail: String,
     #[serde(skip)]
+    cause: Option<Box<str>>,
+    #[serde(skip)]
     headers: Vec<(HeaderName, HeaderValue)>,
 }
 
@@ -42,7 +44,7 @@ pub struct FailureCode(pub &'static str);
 impl Problem {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Error");
-        Self { title, status: status.as_u16(), code, detail: detail.into(), headers: Vec::new() }
+        Self { title, status: status.as_u16(), code, detail: detail.into(), cause: None, headers: Vec::new() }
     }
 
     /// The body is no JSON.
@@ -134,8 +136,14 @@ impl Problem {
 
     /// Something of ours failed; the cause is in the log.
     pub fn internal(error: impl Display) -> Self {
-        tracing::error!(%error, "a request failed");
-        Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", "codif failed; the cause is in its log")
+        let detail = "codif failed; the cause is in its log";
+        let problem = Self::new(StatusCode::INTERNAL_SERVER_ERROR, "internal", detail);
+        Self { cause: Some(error.to_string().into()), ..problem }
+    }
+
+    /// What the log says and the client does not read.
+    pub fn cause(&self) -> Option<&str> {
+        self.cause.as_deref()
     }
 
     /// The form in which the Sirene contract tells its clients.

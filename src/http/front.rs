@@ -4,9 +4,10 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::{HeaderName, HeaderValue, Method};
+use axum::http::{HeaderName, HeaderValue, Method, Uri};
 use axum::middleware::{Next, from_fn_with_state, map_request};
 use axum::response::Response;
+use opentelemetry::TraceId;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -18,7 +19,7 @@ use super::auth::{self, Caller};
 use super::error::{self, FailureCode, Problem};
 use super::{App, sirene};
 use crate::telemetry::stages::StageTimes;
-use crate::telemetry::traces::continue_trace;
+use crate::telemetry::traces::{continue_trace, trace_id};
 
 /// Longest request id taken from a client.
 const LONGEST_REQUEST_ID: usize = 128;
@@ -37,26 +38,28 @@ pub fn layered(routes: Router<App>, app: &App) -> Router<App> {
         .layer(no_sniffing())
         .layer(cors(&app.cors_origins))
         .layer(CompressionLayer::new())
-        .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_response(log_answer).on_failure(()))
+        .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_response(record_answer).on_failure(()))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         .layer(map_request(without_odd_id))
 }
 
-/// Counts and times the request under its route, and gives a refusal the form of its route.
+/// Counts, times and logs the request under its route, and gives a refusal the form of its route.
 async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
     let start = Instant::now();
-    let path = request.extensions().get::<MatchedPath>().cloned();
-    let route = path.as_ref().map_or("none", MatchedPath::as_str);
+    let seen = Seen::of(&request);
     app.metrics.requests_in_flight.inc();
-    let _flight = Landing(&app);
+    let landing = Landing(&app);
     let mut response = next.run(request).await;
-    if let Some(problem) = response.extensions().get::<Problem>().filter(|_| sirene::is_route(route)) {
+    drop(landing);
+    let problem = response.extensions().get::<Problem>().cloned();
+    if let Some(problem) = problem.as_ref().filter(|_| sirene::is_route(seen.route())) {
         response = problem.clone().into_detail();
     }
     let failure = response.extensions().get::<FailureCode>().copied();
     let failure = failure.or_else(|| (response.status().as_u16() >= 400).then_some(FailureCode("other")));
-    app.metrics.request(route, failure.map(|code| code.0), start.elapsed());
+    let elapsed = start.elapsed();
+    app.metrics.request(seen.route(), failure.map(|code| code.0), elapsed);
     failure.into_iter().for_each(|code| error::count(&app.metrics, code));
     if let Some(times) = response.extensions().get::<StageTimes>().copied() {
         app.metrics.stages(&times);
@@ -64,7 +67,53 @@ async fn observe(State(app): State<App>, request: Request, next: Next) -> Respon
             response.headers_mut().insert("server-timing", value);
         }
     }
+    seen.log(&response, failure, problem.as_ref().and_then(Problem::cause), elapsed);
     response
+}
+
+/// What is kept of a request for the line it leaves in the log: its path without the query, which on the page holds the
+/// text of an activity.
+struct Seen {
+    method: Method,
+    uri: Uri,
+    route: Option<MatchedPath>,
+    id: Option<HeaderValue>,
+    trace: Option<TraceId>,
+}
+
+impl Seen {
+    fn of(request: &Request) -> Self {
+        Self {
+            method: request.method().clone(),
+            uri: request.uri().clone(),
+            route: request.extensions().get().cloned(),
+            id: request.headers().get(REQUEST_ID).cloned(),
+            trace: trace_id(request.headers()),
+        }
+    }
+
+    fn route(&self) -> &str {
+        self.route.as_ref().map_or("none", MatchedPath::as_str)
+    }
+
+    /// The one line. It stands outside of any span: all there is to say of the request is in it.
+    fn log(&self, response: &Response, failure: Option<FailureCode>, cause: Option<&str>, elapsed: Duration) {
+        let extensions = response.extensions();
+        tracing::info!(
+            parent: None,
+            id = self.id.as_ref().and_then(|id| id.to_str().ok()),
+            trace_id = self.trace.map(tracing::field::display),
+            method = self.method.as_str(),
+            path = self.uri.path(),
+            status = response.status().as_u16(),
+            milliseconds = elapsed.as_secs_f64() * 1000.0,
+            code = failure.map(|code| code.0),
+            cause,
+            activities = extensions.get::<Activities>().map(|activities| activities.0),
+            caller = extensions.get::<Caller>().map(|caller| caller.0.as_ref()),
+            "answered"
+        );
+    }
 }
 
 /// Counts a request out, also when its client left before the answer.
@@ -76,32 +125,25 @@ impl Drop for Landing<'_> {
     }
 }
 
-/// The request's place in the log: its path without the query, which on the page holds the text of an activity.
+/// The request as a span of a trace; without a collector there is nobody to want it.
 fn span(request: &Request) -> tracing::Span {
-    let id = request.headers().get(REQUEST_ID).and_then(|id| id.to_str().ok());
-    let span = tracing::info_span!(
+    let span = tracing::debug_span!(
         "request",
         otel.kind = "server",
-        method = %request.method(),
-        path = request.uri().path(),
-        id,
-        trace_id = tracing::field::Empty,
+        http.request.method = request.method().as_str(),
+        url.path = request.uri().path(),
+        http.response.status_code = tracing::field::Empty,
     );
-    continue_trace(&span, request.headers());
+    if !span.is_disabled() {
+        continue_trace(&span, request.headers());
+    }
     span
 }
 
-/// The one line that a request leaves in the log.
-fn log_answer(response: &Response, latency: Duration, _: &tracing::Span) {
-    let extensions = response.extensions();
-    tracing::info!(
-        status = response.status().as_u16(),
-        milliseconds = latency.as_secs_f64() * 1000.0,
-        code = extensions.get::<FailureCode>().map(|code| code.0),
-        activities = extensions.get::<Activities>().map(|activities| activities.0),
-        caller = extensions.get::<Caller>().map(|caller| caller.0.as_ref()),
-        "answered"
-    );
+/// What the span learns from the answer.
+fn record_answer(response: &Response, _: Duration, span: &tracing::Span) {
+    // As a signed number: an unsigned one would become text on its way to the collector.
+    span.record("http.response.status_code", i64::from(response.status().as_u16()));
 }
 
 /// Drops a request id that is too long or not plain: it would stand in the log and in the answer.
@@ -130,4 +172,50 @@ fn no_sniffing() -> SetResponseHeaderLayer<HeaderValue> {
         axum::http::header::X_CONTENT_TYPE_OPTIONS,
         HeaderValue::from_static("nosniff"),
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+    use std::sync::Arc;
+
+    use axum::body::{Body, to_bytes};
+    use axum::routing::get;
+    use clap::{Args, FromArgMatches};
+    use tower::ServiceExt;
+
+    use super::*;
+    use crate::config::ServeOptions;
+    use crate::http::Application;
+    use crate::http::auth::Access;
+    use crate::serving::Coders;
+    use crate::telemetry::Metrics;
+
+    fn app() -> App {
+        let command = ServeOptions::augment_args(clap::Command::new("serve"));
+        let options = ServeOptions::from_arg_matches(&command.get_matches_from(["serve"])).unwrap();
+        let coders = Coders::load(Path::new("models"), &[]).unwrap();
+        let metrics = Arc::new(Metrics::new().unwrap());
+        Arc::new(Application::new(&options, Access::default(), Arc::new(coders), metrics).unwrap())
+    }
+
+    #[tokio::test]
+    async fn a_panic_in_a_handler_is_a_500_and_a_counter() {
+        async fn panicking() -> &'static str {
+            panic!("as the test wants")
+        }
+        let app = app();
+        let routes = Router::new().route("/panic", get(panicking)).route("/calm", get(|| async { "calm" }));
+        let router = layered(routes, &app).with_state(Arc::clone(&app));
+        let get = |path: &str| Request::get(path).body(Body::empty()).unwrap();
+        let response = router.clone().oneshot(get("/panic")).await.unwrap();
+        assert_eq!(response.status(), 500);
+        let body = to_bytes(response.into_body(), 10_000).await.unwrap();
+        let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
+        assert_eq!(problem["code"], "panicked");
+        assert!(!String::from_utf8_lossy(&body).contains("as the test wants"), "the cause is not for the client");
+        assert_eq!(app.metrics.panics.get(), 1);
+        assert_eq!(app.metrics.requests_in_flight.get(), 0);
+        assert_eq!(router.oneshot(get("/calm")).await.unwrap().status(), 200);
+    }
 }

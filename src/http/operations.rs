@@ -1,5 +1,7 @@
 //! `/livez`, `/readyz`, `/startupz`, `/metrics` and `/admin`, on the operations port.
 
+use std::sync::Arc;
+
 use axum::Router;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
@@ -7,13 +9,13 @@ use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::get;
 use tower_http::catch_panic::CatchPanicLayer;
-use tracing_appender::non_blocking::ErrorCounter;
 
 use super::auth::{self, Access};
 use super::error::{self, Problem};
 use super::lifecycle::{Lifecycle, Phase};
 use crate::config::effective::Effective;
 use crate::telemetry::Metrics;
+use crate::telemetry::log_writer::LogWriter;
 
 /// What the operations port knows: nothing of models and requests but what is told about them.
 #[derive(Clone)]
@@ -21,9 +23,9 @@ pub struct Operations {
     /// Where the process stands.
     pub lifecycle: Lifecycle,
     /// The metrics.
-    pub metrics: Metrics,
-    /// Log lines lost.
-    pub lost_lines: ErrorCounter,
+    pub metrics: Arc<Metrics>,
+    /// Knows how many log lines were lost.
+    pub log: LogWriter,
     /// The configuration in force.
     pub configuration: Effective,
 }
@@ -71,7 +73,7 @@ async fn started(State(operations): State<Operations>) -> Result<&'static str, P
 
 /// The metrics in Prometheus's text format.
 async fn metrics(State(operations): State<Operations>) -> Result<Response, Problem> {
-    let text = operations.metrics.text(&operations.lost_lines).map_err(Problem::internal)?;
+    let text = operations.metrics.text(operations.log.lost()).map_err(Problem::internal)?;
     Ok(([(CONTENT_TYPE, prometheus::TEXT_FORMAT)], text).into_response())
 }
 

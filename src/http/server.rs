@@ -19,7 +19,7 @@ use super::auth::Access;
 use super::auth::keys::KeyEntry;
 use super::lifecycle::{Lifecycle, Phase};
 use super::operations::{self, Operations};
-use super::{App, public};
+use super::{Application, public};
 use crate::config::ServeOptions;
 use crate::config::effective::Effective;
 use crate::serving::Coders;
@@ -49,7 +49,7 @@ impl Server {
     /// to the end, so that a slow start or a long drain can be seen.
     pub async fn serve(self) -> anyhow::Result<ExitCode> {
         let telemetry = start_logs(&self.options.telemetry)?;
-        let metrics = Metrics::new().context("cannot set up the metrics")?;
+        let metrics = Arc::new(Metrics::new().context("cannot set up the metrics")?);
         let lifecycle = Lifecycle::default();
         let mut signals = Signals::listen()?;
         let public_listener = open(self.options.listen.listen, "--listen").await?;
@@ -59,7 +59,7 @@ impl Server {
         let operations = Operations {
             lifecycle: lifecycle.clone(),
             metrics: metrics.clone(),
-            lost_lines: telemetry.lines_lost(),
+            log: telemetry.writer(),
             configuration: self.configuration.clone(),
         };
         let (close_operations, operations_closed) = watch::channel(false);
@@ -81,9 +81,9 @@ impl Server {
         };
         metrics.in_service(loaded.iter().map(|(_, coder)| coder.as_ref()));
         let models = loaded.iter().map(|(_, coder)| format!("{}:{}", coder.model.name, coder.model.version)).collect();
-        let app = App::new(&self.options, self.access.clone(), Arc::new(loaded), metrics.clone())?;
+        let app = Application::new(&self.options, self.access.clone(), Arc::new(loaded), metrics.clone())?;
         let reception = Reception {
-            router: public(app),
+            router: public(Arc::new(app)),
             connections: self.options.limits.connections,
             patience: self.options.patience.clone(),
             metrics: metrics.clone(),

@@ -87,8 +87,9 @@ impl FromRequestParts<App> for Answering {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let named = RawPathParams::from_request_parts(parts, app).await.ok();
-        let named = named.as_ref().and_then(|params| params.iter().find(|(name, _)| *name == "nomenclature"));
+        let parameters = RawPathParams::from_request_parts(parts, app).await;
+        let parameters = parameters.map_err(|_| Problem::unknown("no_such_route", "this address is not UTF-8"))?;
+        let named = parameters.iter().find(|(name, _)| *name == "nomenclature");
         coder(app, named.map_or(app.sirene.nomenclature.as_str(), |(_, id)| id)).map(Self)
     }
 }

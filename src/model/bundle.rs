@@ -15,6 +15,7 @@ use super::weights::Weights;
 use super::{golden, weights};
 use crate::coding::classifier::Classifier;
 use crate::coding::features::{Buckets, Features};
+use crate::coding::known_words::with_known_words;
 use crate::coding::normalise::Normaliser;
 use crate::coding::{Coder, Label, ModelVersion};
 use crate::nomenclature::{Code, Level, Nomenclature, Nomenclatures};
@@ -118,13 +119,16 @@ pub fn assemble(
     let nomenclature = nomenclatures
         .get(&manifest.nomenclature)
         .ok_or_else(|| malformed(format!("unknown nomenclature {:?}", manifest.nomenclature)))?;
+    let mut features = features(manifest, words.clone(), &weights.buckets);
+    let table =
+        with_known_words(&mut features, &words, weights.table).map_err(|error| malformed(error.to_string()))?;
     Ok(Coder {
         model: Arc::new(ModelVersion { name: manifest.name.clone(), version: manifest.version }),
         labels: labels(&manifest.labels, nomenclature).map_err(malformed)?,
         nomenclature: Arc::clone(nomenclature),
         normaliser: Normaliser::new(manifest.normaliser.clone()).map_err(|error| malformed(error.to_string()))?,
-        features: features(manifest, words, &weights.buckets),
-        classifier: Classifier::new(weights.table, weights.head, weights.bias, manifest.loss, manifest.temperature),
+        features,
+        classifier: Classifier::new(table, weights.head, weights.bias, manifest.loss, manifest.temperature),
         threshold: manifest.decision.threshold,
     })
 }
@@ -168,5 +172,6 @@ pub fn features(manifest: &Manifest, words: Vec<&str>, kept_buckets: &[u32]) -> 
         longest_word_ngram: settings.longest_word_ngram,
         buckets: Buckets::new(settings.buckets, kept_buckets, next_row),
         covariates,
+        known_words: None,
     }
 }

@@ -2,19 +2,16 @@
 
 use std::time::Duration;
 
+use super::stages::StageTimes;
+use crate::coding::{Coder, Coding};
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
-use tracing_appender::non_blocking::ErrorCounter;
-
-use super::stages::StageTimes;
-use crate::coding::{Coder, Coding};
 
 const SECONDS: [f64; 14] = [0.0001, 0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 10.0];
 const MICROSECONDS: [f64; 12] = [1e-6, 5e-6, 1e-5, 2.5e-5, 5e-5, 1e-4, 5e-4, 1e-3, 1e-2, 0.1, 0.5, 2.5];
 
 /// The metrics.
-#[derive(Clone)]
 pub struct Metrics {
     registry: Registry,
     requests: IntCounterVec,
@@ -202,8 +199,8 @@ impl Metrics {
     }
 
     /// The metrics in Prometheus's text format.
-    pub fn text(&self, lost_lines: &ErrorCounter) -> prometheus::Result<String> {
-        self.lost_lines.set(lost_lines.dropped_lines() as i64);
+    pub fn text(&self, lost_lines: u64) -> prometheus::Result<String> {
+        self.lost_lines.set(lost_lines as i64);
         let mut text = Vec::new();
         TextEncoder::new().encode(&self.registry.gather(), &mut text)?;
         Ok(String::from_utf8_lossy(&text).into_owned())

@@ -4,6 +4,7 @@
 
 use anyhow::Context;
 use axum::http::HeaderMap;
+use opentelemetry::TraceId;
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
 use opentelemetry::trace::{TraceContextExt, TracerProvider};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
@@ -45,23 +46,25 @@ pub fn layer<S: Subscriber + for<'a> LookupSpan<'a>>(provider: &SdkTracerProvide
         .with_filter(filter_fn(|metadata| metadata.is_span() && metadata.target().starts_with("codif")))
 }
 
-/// Continues the caller's trace in `span`, and writes the id of the trace into it.
+/// Continues the caller's trace in `span`, when the caller has one.
 pub fn continue_trace(span: &tracing::Span, headers: &HeaderMap) {
-    if !headers.contains_key("traceparent") && span.is_disabled() {
-        return;
-    }
     let caller = TraceContextPropagator::new().extract(&Headers(headers));
-    let given = caller.span().span_context().clone();
-    if given.is_valid() {
-        // Without a collector there is no layer to take the parent: the log still names the caller's trace.
+    if caller.span().span_context().is_valid() {
+        // Without a collector there is nobody to take the parent.
         let _ = span.set_parent(caller);
-        span.record("trace_id", tracing::field::display(given.trace_id()));
-        return;
     }
-    let own = span.context().span().span_context().clone();
-    if own.is_valid() {
-        span.record("trace_id", tracing::field::display(own.trace_id()));
-    }
+}
+
+/// The id of the trace that a request belongs to: codif's own when it traces, else the caller's.
+pub fn trace_id(headers: &HeaderMap) -> Option<TraceId> {
+    let span = tracing::Span::current();
+    let context = match (span.is_disabled(), headers.contains_key("traceparent")) {
+        (false, _) => span.context(),
+        (true, true) => TraceContextPropagator::new().extract(&Headers(headers)),
+        (true, false) => return None,
+    };
+    let span_context = context.span().span_context().clone();
+    span_context.is_valid().then(|| span_context.trace_id())
 }
 
 struct Headers<'a>(&'a HeaderMap);

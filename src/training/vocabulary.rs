@@ -86,6 +86,7 @@ fn buckets(lines: &[(&NormalisedText, &Activity)], settings: &TrainingSettings, 
         longest_word_ngram: settings.longest_word_ngram,
         buckets: Buckets::new(all.len(), &all, 0),
         covariates: Vec::new(),
+        known_words: None,
     };
     let mut counts: HashMap<u32, u32> = HashMap::new();
     for (text, _) in lines {

@@ -108,9 +108,7 @@ fn models_and_the_openapi_document_are_there() {
 fn the_page_codes_without_javascript() {
     let server = Server::start();
     let client = reqwest::blocking::Client::new();
-    let page = |path: &str| {
-        client.get(format!("{}{path}", server.url)).header("accept", "text/html").send().unwrap()
-    };
+    let page = |path: &str| client.get(format!("{}{path}", server.url)).header("accept", "text/html").send().unwrap();
     let result = page("/?description=coiffure+%C3%A0+domicile&form_type=&nature=12");
     assert!(result.headers()["content-security-policy"].to_str().unwrap().contains("default-src 'none'"));
     let text = result.text().unwrap();

@@ -194,7 +194,10 @@ fn fewer_than_one_echo_is_refused() {
             "msg": "Input should be greater than or equal to 1",
             "input": value,
         });
-        assert_eq!(faults(&server, &path, r#"{"forms":[{"description_activity":"x"}]}"#), std::slice::from_ref(&expected));
+        assert_eq!(
+            faults(&server, &path, r#"{"forms":[{"description_activity":"x"}]}"#),
+            std::slice::from_ref(&expected)
+        );
         assert_eq!(faults(&server, &path, r#"{"forms":[]}"#), [expected]);
     }
 }

@@ -34,7 +34,7 @@ pub struct Reception {
     /// How long clients are waited for.
     pub patience: PatienceOptions,
     /// The metrics.
-    pub metrics: Metrics,
+    pub metrics: Arc<Metrics>,
     /// Whether its connections count in the metrics.
     pub counted: bool,
 }

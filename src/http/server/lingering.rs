@@ -13,8 +13,9 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
-/// A client that sends nothing for this long has stopped sending.
-const SILENCE: Duration = Duration::from_secs(1);
+/// A client that sends less than this in this time is not in the middle of sending.
+const LEAST: usize = 16 << 10;
+const WHILE: Duration = Duration::from_secs(1);
 /// The longest that a refused body is taken in.
 const LONGEST: Duration = Duration::from_secs(10);
 /// The most that is taken in of it, in bytes.
@@ -64,12 +65,20 @@ impl Drop for LingeringBody {
 }
 
 async fn take_in(mut body: Incoming) {
-    let mut left = MOST;
-    while let Ok(Some(Ok(frame))) = timeout(SILENCE, body.frame()).await {
-        let length = frame.data_ref().map_or(0, Bytes::len);
-        match left.checked_sub(length) {
-            Some(rest) => left = rest,
-            None => return,
+    let mut taken = 0;
+    while let Ok(Some(more)) = timeout(WHILE, take_some(&mut body)).await {
+        taken += more;
+        if taken > MOST {
+            return;
         }
     }
+}
+
+/// Takes in a little; nothing when the body ended.
+async fn take_some(body: &mut Incoming) -> Option<usize> {
+    let mut taken = 0;
+    while taken < LEAST {
+        taken += body.frame().await?.ok()?.data_ref().map_or(0, Bytes::len);
+    }
+    Some(taken)
 }

@@ -58,7 +58,7 @@ pub struct PatientStream {
     stream: TcpStream,
     patience: PatienceOptions,
     attention: Attention,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
     reading: Option<Awaiting>,
     reading_until: Option<Pin<Box<Sleep>>>,
     writing: bool,
@@ -67,7 +67,7 @@ pub struct PatientStream {
 
 impl PatientStream {
     /// The socket, and the handle by which the service says when it has a request and when it has answered.
-    pub fn new(stream: TcpStream, patience: PatienceOptions, metrics: Metrics) -> (Self, Attention) {
+    pub fn new(stream: TcpStream, patience: PatienceOptions, metrics: Arc<Metrics>) -> (Self, Attention) {
         let attention = Attention::new();
         let stream = Self {
             stream,

@@ -20,7 +20,7 @@ pub struct FormCoder {
     coders: [Arc<Coder>; 1],
     selection: Selection,
     version: Option<String>,
-    metrics: Metrics,
+    metrics: Arc<Metrics>,
     longest: usize,
 }
 

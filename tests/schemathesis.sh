@@ -1,0 +1,56 @@
+#!/usr/bin/env bash
+# Does codif answer as its OpenAPI document says? Schemathesis makes requests from the document, right and wrong ones, and holds
+# the real binary's answers against it: tests/schemathesis.sh PATH_OF_CODIF
+# The requests are the same at each run; CODIF_SCHEMATHESIS_SEED gives others. The exit status is 0 only when every answer is
+# documented: its status, its media type, its headers, its shape.
+set -euo pipefail
+[ $# = 1 ] || { echo "usage: $0 PATH_OF_CODIF" >&2; exit 2; }
+codif=$(realpath -- "$1")
+cd "$(dirname "$0")/.." # where the models are
+tools=$(realpath --canonicalize-missing -- "${CODIF_TOOLS:-.venv}")/schemathesis
+checks=not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance
+seed=${CODIF_SCHEMATHESIS_SEED:-1}
+work=$(mktemp -d)
+server=
+
+clean_up() {
+    if [ -n "$server" ]; then
+        kill "$server" 2>/dev/null || true
+        wait "$server" || true
+    fi
+    rm -rf "$work"
+}
+trap clean_up EXIT
+
+install_schemathesis() {
+    [ -x "$tools/bin/python" ] || python3 -m venv "$tools"
+    "$tools/bin/python" -m pip install --quiet --disable-pip-version-check --requirement tests/schemathesis-requirements.txt
+}
+
+# Starts codif on free ports and leaves its address in $url. What the caller's own environment says about authentication does
+# not count.
+start() {
+    local log=$work/codif.log deadline=$((SECONDS + 60))
+    env -u AUTH_API -u API_USERNAME -u API_PASSWORD \
+        "$codif" serve --listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 >/dev/null 2>"$log" &
+    server=$!
+    url=
+    while [ -z "$url" ] && kill -0 "$server" 2>/dev/null && [ $SECONDS -lt $deadline ]; do
+        sleep 0.05
+        url=$(sed -n 's|^codif: page and API on \(http://[0-9.:]*\),.*|\1|p' "$log")
+    done
+    [ -n "$url" ] || { cat "$log" >&2; return 1; }
+}
+
+# In an empty directory: there is no schemathesis.toml, and no cache of an earlier run's failures is tried again. Nothing is
+# reported to anyone.
+test_answers() {
+    cd "$work"
+    "$tools/bin/st" --no-color run "$url/openapi.json" --checks "$checks" --seed "$seed" --max-examples 100 \
+        --generation-database none --continue-on-failure --request-timeout 10
+}
+
+install_schemathesis
+start
+test_answers
+kill -0 "$server" || { cat "$work/codif.log" >&2; exit 1; }
