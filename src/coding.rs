@@ -15,6 +15,7 @@ pub mod known_words;
 pub mod normalise;
 pub mod ranking;
 pub mod raw_activity;
+pub mod softmax;
 
 use crate::nomenclature::{Code, Nomenclature};
 use activity::Activity;

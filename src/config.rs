@@ -13,7 +13,6 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
-use clap::builder::BoolishValueParser;
 
 use crate::registry::ModelReference;
 use secret::Secret;
@@ -70,7 +69,7 @@ pub struct ListenOptions {
     pub ops_listen: SocketAddr,
     /// Listen on an address that is not loopback without asking anybody who they are
     #[arg(long, env = "CODIF_INSECURE", value_name = "YES|NO", default_value = "no", num_args = 0..=1,
-        require_equals = true, default_missing_value = "yes", value_parser = BoolishValueParser::new())]
+        require_equals = true, default_missing_value = "yes", value_parser = yes_or_no)]
     pub insecure: bool,
     /// Origins whose pages may call the API from a browser; none by default
     #[arg(
@@ -108,7 +107,7 @@ pub struct SireneOptions {
 pub struct AuthOptions {
     /// Ask for HTTP Basic (or an API key) on every route of the public port
     #[arg(id = "auth.basic", long = "auth-basic", env = "AUTH_API", value_name = "YES|NO", default_value = "no",
-        num_args = 0..=1, require_equals = true, default_missing_value = "yes", value_parser = BoolishValueParser::new())]
+        num_args = 0..=1, require_equals = true, default_missing_value = "yes", value_parser = yes_or_no)]
     pub basic: bool,
     /// User name of HTTP Basic
     #[arg(id = "auth.username", long = "auth-username", env = "API_USERNAME", hide_env_values = true)]
@@ -277,6 +276,15 @@ fn duration(text: &str) -> Result<Duration, String> {
     let wrong = |_| format!("{text:?} is no duration: write it as 10s, 250ms or 1m30s");
     let duration: jiff::SignedDuration = text.parse().map_err(wrong)?;
     Duration::try_from(duration).map_err(|_| "it must not be negative".to_owned())
+}
+
+/// Yes or no, in the words that people and platforms use; empty is no.
+fn yes_or_no(text: &str) -> Result<bool, String> {
+    match text.trim().to_lowercase().as_str() {
+        "yes" | "true" | "1" | "on" => Ok(true),
+        "" | "no" | "false" | "0" | "off" => Ok(false),
+        _ => Err("it must be yes or no".to_owned()),
+    }
 }
 
 fn ratio(text: &str) -> Result<f64, String> {

@@ -6,10 +6,10 @@ use std::time::Duration;
 
 use axum::Router;
 use axum::http::{HeaderName, HeaderValue};
-use axum::middleware::map_response;
 use axum::response::Response;
 use axum::routing::get;
 use bytesize::ByteSize;
+use tower::ServiceBuilder;
 use tower_http::decompression::RequestDecompressionLayer;
 use tower_http::limit::RequestBodyLimitLayer;
 use utoipa_axum::router::OpenApiRouter;
@@ -38,6 +38,7 @@ use crate::serving::desk::Desk;
 use crate::serving::pool::BatchPool;
 use crate::telemetry::Metrics;
 use auth::Access;
+use server::accept::{Answers, Sendable};
 
 /// What every handler shares, cheap to hand on.
 pub type App = Arc<Application>;
@@ -124,7 +125,7 @@ fn own_routes() -> OpenApiRouter<App> {
 }
 
 /// The public port: page, API, Sirene routes and the documentation.
-pub fn public(app: App) -> Router {
+pub fn public(app: App) -> impl Answers<Body = impl Sendable> {
     let (own, _) = own_routes().split_for_parts();
     let (sirene, _) = sirene::routes().split_for_parts();
     let routes = bounded(own, app.limits.body)
@@ -135,17 +136,13 @@ pub fn public(app: App) -> Router {
         .route("/assets/codif.js", get(page::script))
         .fallback(error::not_found)
         .method_not_allowed_fallback(error::method_not_allowed);
-    front::layered(routes, &app).with_state(app)
+    front::around_all(front::around_each(routes, &app).with_state(Arc::clone(&app)), &app)
 }
 
 /// Bodies of at most `largest` bytes, counted once they are inflated.
 fn bounded(routes: Router<App>, largest: usize) -> Router<App> {
-    routes
-        .layer(RequestBodyLimitLayer::new(largest))
-        .layer(RequestDecompressionLayer::new())
-        .layer(map_response(error::in_our_form))
-        // axum's own limit, for extractors that are not ours, would be smaller.
-        .layer(axum::extract::DefaultBodyLimit::disable())
+    let layers = ServiceBuilder::new().layer(RequestDecompressionLayer::new());
+    routes.layer(layers.layer(RequestBodyLimitLayer::new(largest)))
 }
 
 /// The OpenAPI document.

@@ -25,3 +25,4 @@ pub mod ui;
 
 // The program.
 pub mod cli;
+pub mod process;

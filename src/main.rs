@@ -4,10 +4,7 @@ use std::io::{ErrorKind, IsTerminal};
 use std::process::ExitCode;
 
 use codif::cli::run;
-
-/// Gives memory back to the system after a big request, and scales over threads better than the system's.
-#[global_allocator]
-static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+use codif::process::leave_threads_to_codif;
 
 fn main() -> ExitCode {
     leave_threads_to_codif();
@@ -22,14 +19,6 @@ fn main() -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-/// Tells candle to compute on the thread that asks: codif itself spreads texts over threads. Without the variable candle
-/// also reads /proc/cpuinfo at every matrix product, which costs more than the product.
-#[expect(unsafe_code, reason = "the one place where the environment is changed")]
-fn leave_threads_to_codif() {
-    // SAFETY: no other thread has been started, so that nobody reads the environment meanwhile.
-    unsafe { std::env::set_var("RAYON_NUM_THREADS", "1") };
 }
 
 fn is_closed_pipe(error: &anyhow::Error) -> bool {

@@ -13,6 +13,7 @@ use crate::coding::activity::Activity;
 use crate::coding::{Coder, Coding, CodingOptions, Stage};
 use crate::model::{bundle, error::ModelError};
 use crate::nomenclature::{NomenclatureError, Nomenclatures};
+use crate::process::give_memory_back;
 use crate::registry::{DirectoryRegistry, ModelReference, RegistryError};
 
 /// The coders in service and the nomenclatures they code in.
@@ -62,6 +63,7 @@ impl Coders {
             }
             by_nomenclature.insert(nomenclature, Arc::new(coder));
         }
+        give_memory_back();
         Ok(Self { nomenclatures, by_nomenclature })
     }
 

@@ -51,6 +51,7 @@ until_found() {
 # what is counted under load is counted here too. What the caller's own environment says about authentication does not count.
 start_codif() {
     local log=$work/codif.log
+    : >"$log"
     env -u AUTH_API -u API_USERNAME -u API_PASSWORD "$codif" serve --listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 \
         --limits-connections 8 --limits-text 100 --patience-first-byte 2s >/dev/null 2>"$log" &
     started+=($!)
@@ -140,6 +141,7 @@ check_metrics() {
 # Starts Prometheus on a free port of loopback and leaves its address in $prometheus.
 start_prometheus() {
     local log=$work/prometheus.log
+    : >"$log"
     cat >"$work/prometheus.yml" <<YAML
 scrape_configs:
   - job_name: codif

@@ -31,6 +31,7 @@ install_schemathesis() {
 # not count.
 start() {
     local log=$work/codif.log deadline=$((SECONDS + 60))
+    : >"$log"
     env -u AUTH_API -u API_USERNAME -u API_PASSWORD \
         "$codif" serve --listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 >/dev/null 2>"$log" &
     server=$!

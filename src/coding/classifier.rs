@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::embedding_bag::embedding_bag;
 use super::features::FeatureBags;
+use super::softmax::softmax;
 
 /// How logits become probabilities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -45,10 +46,9 @@ impl Classifier {
 
     /// Probabilities of the labels, one line a line of logits.
     pub fn probabilities(&self, logits: &Tensor) -> Result<Vec<Vec<f32>>> {
-        let scaled = if self.temperature == 1.0 { logits.clone() } else { (logits / self.temperature)? };
         match self.loss {
-            Loss::Softmax => ops::softmax_last_dim(&scaled)?.to_vec2(),
-            Loss::OneVsAll => ops::sigmoid(&scaled)?.to_vec2(),
+            Loss::Softmax => softmax(logits, self.temperature)?.to_vec2(),
+            Loss::OneVsAll => ops::sigmoid(&(logits / self.temperature)?)?.to_vec2(),
         }
     }
 

@@ -57,8 +57,9 @@ fn add_row(sum: &mut [f32], table: &[f32], row: u32) -> Result<()> {
     Ok(())
 }
 
-fn contiguous<'a, T>(values: &'a [T], layout: &Layout) -> Result<&'a [T]> {
-    let (start, end) = layout.contiguous_offsets().ok_or_else(|| Error::Msg("embedding-bag: not contiguous".into()))?;
+/// The values of a tensor that lies in one stretch.
+pub(super) fn contiguous<'a, T>(values: &'a [T], layout: &Layout) -> Result<&'a [T]> {
+    let (start, end) = layout.contiguous_offsets().ok_or_else(|| Error::Msg("a tensor is not contiguous".into()))?;
     values.get(start..end).ok_or_else(|| outside("tensor", end as u32))
 }
 

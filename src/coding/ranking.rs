@@ -24,14 +24,17 @@ impl Ranking {
     pub fn new(probabilities: &[f32], top_k: usize) -> Self {
         let kept = top_k.max(2).min(probabilities.len());
         let mut best: Vec<Ranked> = Vec::with_capacity(kept + 1);
+        // What the worst of those kept has; a number that does not exceed it is passed over at once.
+        let mut bar = f32::NEG_INFINITY;
         for (label, &probability) in probabilities.iter().enumerate() {
-            let probability = if probability.is_nan() { 0.0 } else { f64::from(probability) };
-            if best.len() == kept && best.last().is_some_and(|last| probability <= last.probability) {
+            if best.len() == kept && (probability <= bar || probability.is_nan()) {
                 continue;
             }
+            let probability = if probability.is_nan() { 0.0 } else { f64::from(probability) };
             let place = best.partition_point(|ranked| ranked.probability >= probability);
             best.insert(place, Ranked { label, probability });
             best.truncate(kept);
+            bar = best.last().map_or(bar, |last| last.probability as f32);
         }
         let probability = |place: usize| best.get(place).map_or(0.0, |ranked| ranked.probability);
         let gap = probability(0) - probability(1);

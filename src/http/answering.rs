@@ -63,29 +63,32 @@ where
     let Payload { mut memory, clock, bytes } = payload;
     drop(bytes);
     let started = Instant::now();
-    let pieces = work_on_each(app, size, job.items, job.allowed, work).await?;
-    let mut times = StageTimes::default();
-    pieces.iter().for_each(|piece| times.merge(&piece.times));
+    let (mut total, mut times) = (0, StageTimes::default());
+    let weigh = |piece: &Piece| {
+        times.merge(&piece.times);
+        total += piece.json.len();
+        if total > LARGEST_ANSWER {
+            return Err(Problem::answer_too_large().into());
+        }
+        Ok(memory.grow(piece.json.len()).map_err(Problem::from)?)
+    };
+    let pieces = work_on_each(app, size, job.items, job.allowed, work, weigh).await?;
     times.wait_beside(started.elapsed(), if size == Size::Small { 1 } else { app.desk.pool.size() });
     times.merge(&clock.times());
-    let total: usize = pieces.iter().map(|piece| piece.json.len()).sum();
-    if total > LARGEST_ANSWER {
-        return Err(Problem::answer_too_large().into());
-    }
-    memory.grow(total).map_err(Problem::from)?;
     let mut response = framed(job.frame, pieces, memory);
     response.extensions_mut().insert(times);
     response.extensions_mut().insert(Activities(count));
     Ok(response)
 }
 
-/// Works on items piece by piece, once they are admitted by their number.
+/// Works on items piece by piece, once they are admitted by their number; each result is seen by `done` as it comes.
 pub async fn work_on_each<Item, T, E>(
     app: &App,
     size: Size,
     items: Vec<Item>,
     allowed: usize,
     work: impl Fn(Vec<Item>) -> Result<T, E> + Clone + Send + 'static,
+    done: impl FnMut(&T) -> Result<(), E>,
 ) -> Result<Vec<T>, E>
 where
     Item: Send + 'static,
@@ -96,7 +99,7 @@ where
         return Err(Problem::too_many_activities(items.len(), allowed).into());
     }
     let _admitted = app.desk.activities.take(items.len()).map_err(Problem::from)?;
-    app.desk.run_pieces(size.with_activities(items.len()), items, work).await
+    app.desk.run_pieces(size.with_activities(items.len()), items, work, done).await
 }
 
 /// The pieces between what stands before and after them. Of several pieces the memory is held until the last is sent.

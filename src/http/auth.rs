@@ -62,10 +62,6 @@ pub enum AccessError {
     },
 }
 
-/// The name of the caller's key, or of its Basic authentication, for the log.
-#[derive(Clone)]
-pub struct Caller(pub Arc<str>);
-
 /// How a caller was recognised.
 enum Credentials<'a> {
     Basic,
@@ -97,8 +93,8 @@ impl Access {
         self.keys.iter().any(|key| key.scopes.contains(&scope))
     }
 
-    /// Whether the request may use what `scope` opens; who it is, when it says so.
-    fn check(&self, headers: &HeaderMap, scope: Scope) -> Result<Option<Caller>, Problem> {
+    /// Whether the request may use what `scope` opens; the name of its key, when it has one, for the log.
+    pub fn check(&self, headers: &HeaderMap, scope: Scope) -> Result<Option<Arc<str>>, Problem> {
         let (asked, basic_opens) = match scope {
             Scope::Code | Scope::Review => (self.asks_on_the_public_port(), true),
             Scope::Metrics => (self.some_key_has(Scope::Metrics), false),
@@ -111,9 +107,9 @@ impl Access {
                     return Err(Problem::missing_scope(&key.name));
                 }
                 key.spend()?;
-                Ok(Some(Caller(Arc::clone(&key.name))))
+                Ok(Some(Arc::clone(&key.name)))
             }
-            Credentials::Basic if basic_opens => Ok(Some(Caller("basic".into()))),
+            Credentials::Basic if basic_opens => Ok(Some("basic".into())),
             _ if asked => Err(refusal()),
             _ => Ok(None),
         }
@@ -171,11 +167,6 @@ impl Key {
     }
 }
 
-/// Lets a request of the public port through, or not.
-pub async fn public(State(access): State<Access>, request: Request, next: Next) -> Response {
-    guarded(&access, Scope::Code, request, next).await
-}
-
 /// Lets a request to `/metrics` through, or not.
 pub async fn metrics(State(access): State<Access>, request: Request, next: Next) -> Response {
     guarded(&access, Scope::Metrics, request, next).await
@@ -188,13 +179,7 @@ pub async fn admin(State(access): State<Access>, request: Request, next: Next) -
 
 async fn guarded(access: &Access, scope: Scope, request: Request, next: Next) -> Response {
     match access.check(request.headers(), scope) {
+        Ok(_) => next.run(request).await,
         Err(problem) => problem.into_response(),
-        Ok(caller) => {
-            let mut response = next.run(request).await;
-            if let Some(caller) = caller {
-                response.extensions_mut().insert(caller);
-            }
-            response
-        }
     }
 }

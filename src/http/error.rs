@@ -206,7 +206,7 @@ pub fn panicked(panic: Box<dyn Any + Send>) -> Response {
 }
 
 /// Gives the refusals of the layers below our form.
-pub async fn in_our_form(response: Response) -> Response {
+pub fn in_our_form(response: Response) -> Response {
     if response.extensions().get::<FailureCode>().is_some() {
         return response;
     }

@@ -1,13 +1,16 @@
 //! Every layer once, in order: what happens to each request of the public port before and after its handler.
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
+use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use axum::http::{HeaderName, HeaderValue, Method, Uri};
-use axum::middleware::{Next, from_fn_with_state, map_request};
-use axum::response::Response;
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::{IntoResponse, Response};
 use opentelemetry::TraceId;
+use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
 use tower_http::cors::{AllowOrigin, CorsLayer};
@@ -15,8 +18,9 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
-use super::auth::{self, Caller};
+use super::auth::keys::Scope;
 use super::error::{self, FailureCode, Problem};
+use super::server::accept::{Answers, Sendable};
 use super::{App, sirene};
 use crate::telemetry::stages::StageTimes;
 use crate::telemetry::traces::{continue_trace, trace_id};
@@ -24,24 +28,31 @@ use crate::telemetry::traces::{continue_trace, trace_id};
 /// Longest request id taken from a client.
 const LONGEST_REQUEST_ID: usize = 128;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 /// How many activities a request held, for the log.
 #[derive(Clone, Copy)]
 pub struct Activities(pub usize);
 
-/// The routes behind their layers. The first layer is the innermost.
-pub fn layered(routes: Router<App>, app: &App) -> Router<App> {
-    routes
-        .layer(from_fn_with_state(app.access.clone(), auth::public))
-        .layer(CatchPanicLayer::custom(error::panicked))
-        .layer(from_fn_with_state(app.clone(), observe))
-        .layer(no_sniffing())
-        .layer(cors(&app.cors_origins))
-        .layer(CompressionLayer::new())
-        .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_response(record_answer).on_failure(()))
-        .layer(PropagateRequestIdLayer::x_request_id())
+/// What surrounds each route: it knows which route it is. One layer, for each is boxed and cloned at every request.
+pub fn around_each(routes: Router<App>, app: &App) -> Router<App> {
+    let layers = ServiceBuilder::new()
+        .layer(from_fn_with_state(Arc::clone(app), observe))
+        .layer(CatchPanicLayer::custom(error::panicked));
+    routes.layer(layers)
+}
+
+/// What surrounds all routes, from the outermost on.
+pub fn around_all(router: Router, app: &App) -> impl Answers<Body = impl Sendable + use<>> + use<> {
+    ServiceBuilder::new()
+        .map_request(without_odd_id)
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
-        .layer(map_request(without_odd_id))
+        .layer(PropagateRequestIdLayer::x_request_id())
+        .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_response(record_answer).on_failure(()))
+        .layer(CompressionLayer::new())
+        .option_layer(cors(&app.cors_origins))
+        .layer(SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, NOSNIFF))
+        .service(router)
 }
 
 /// Counts, times and logs the request under its route, and gives a refusal the form of its route.
@@ -50,7 +61,11 @@ async fn observe(State(app): State<App>, request: Request, next: Next) -> Respon
     let seen = Seen::of(&request);
     app.metrics.requests_in_flight.inc();
     let landing = Landing(&app);
-    let mut response = next.run(request).await;
+    let (caller, response) = match app.access.check(request.headers(), Scope::Code) {
+        Ok(caller) => (caller, next.run(request).await),
+        Err(problem) => (None, problem.into_response()),
+    };
+    let mut response = error::in_our_form(response);
     drop(landing);
     let problem = response.extensions().get::<Problem>().cloned();
     if let Some(problem) = problem.as_ref().filter(|_| sirene::is_route(seen.route())) {
@@ -67,7 +82,7 @@ async fn observe(State(app): State<App>, request: Request, next: Next) -> Respon
             response.headers_mut().insert("server-timing", value);
         }
     }
-    seen.log(&response, failure, problem.as_ref().and_then(Problem::cause), elapsed);
+    seen.log(&response, failure, problem.as_ref().and_then(Problem::cause), caller.as_deref(), elapsed);
     response
 }
 
@@ -97,8 +112,14 @@ impl Seen {
     }
 
     /// The one line. It stands outside of any span: all there is to say of the request is in it.
-    fn log(&self, response: &Response, failure: Option<FailureCode>, cause: Option<&str>, elapsed: Duration) {
-        let extensions = response.extensions();
+    fn log(
+        &self,
+        response: &Response,
+        failure: Option<FailureCode>,
+        cause: Option<&str>,
+        caller: Option<&str>,
+        elapsed: Duration,
+    ) {
         tracing::info!(
             parent: None,
             id = self.id.as_ref().and_then(|id| id.to_str().ok()),
@@ -109,8 +130,8 @@ impl Seen {
             milliseconds = elapsed.as_secs_f64() * 1000.0,
             code = failure.map(|code| code.0),
             cause,
-            activities = extensions.get::<Activities>().map(|activities| activities.0),
-            caller = extensions.get::<Caller>().map(|caller| caller.0.as_ref()),
+            activities = response.extensions().get::<Activities>().map(|activities| activities.0),
+            caller,
             "answered"
         );
     }
@@ -141,13 +162,13 @@ fn span(request: &Request) -> tracing::Span {
 }
 
 /// What the span learns from the answer.
-fn record_answer(response: &Response, _: Duration, span: &tracing::Span) {
+fn record_answer<B>(response: &Response<B>, _: Duration, span: &tracing::Span) {
     // As a signed number: an unsigned one would become text on its way to the collector.
     span.record("http.response.status_code", i64::from(response.status().as_u16()));
 }
 
 /// Drops a request id that is too long or not plain: it would stand in the log and in the answer.
-async fn without_odd_id(mut request: Request) -> Request {
+fn without_odd_id(mut request: Request) -> Request {
     let odd = |id: &HeaderValue| id.len() > LONGEST_REQUEST_ID || id.to_str().is_err();
     if request.headers().get(REQUEST_ID).is_some_and(odd) {
         request.headers_mut().remove(REQUEST_ID);
@@ -156,28 +177,16 @@ async fn without_odd_id(mut request: Request) -> Request {
 }
 
 /// Closed unless origins are named.
-fn cors(origins: &[String]) -> CorsLayer {
+fn cors(origins: &[String]) -> Option<CorsLayer> {
     let origins: Vec<HeaderValue> = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
-    if origins.is_empty() {
-        return CorsLayer::new();
-    }
-    CorsLayer::new()
-        .allow_origin(AllowOrigin::list(origins))
-        .allow_methods([Method::GET, Method::POST])
-        .allow_headers([axum::http::header::CONTENT_TYPE, axum::http::header::AUTHORIZATION])
-}
-
-fn no_sniffing() -> SetResponseHeaderLayer<HeaderValue> {
-    SetResponseHeaderLayer::if_not_present(
-        axum::http::header::X_CONTENT_TYPE_OPTIONS,
-        HeaderValue::from_static("nosniff"),
-    )
+    let headers = [CONTENT_TYPE, AUTHORIZATION, HeaderName::from_static("x-api-key")];
+    let open = |origins| CorsLayer::new().allow_origin(AllowOrigin::list(origins)).allow_headers(headers);
+    (!origins.is_empty()).then(|| open(origins).allow_methods([Method::GET, Method::POST]))
 }
 
 #[cfg(test)]
 mod tests {
     use std::path::Path;
-    use std::sync::Arc;
 
     use axum::body::{Body, to_bytes};
     use axum::routing::get;
@@ -206,11 +215,11 @@ mod tests {
         }
         let app = app();
         let routes = Router::new().route("/panic", get(panicking)).route("/calm", get(|| async { "calm" }));
-        let router = layered(routes, &app).with_state(Arc::clone(&app));
+        let router = around_all(around_each(routes, &app).with_state(Arc::clone(&app)), &app);
         let get = |path: &str| Request::get(path).body(Body::empty()).unwrap();
         let response = router.clone().oneshot(get("/panic")).await.unwrap();
         assert_eq!(response.status(), 500);
-        let body = to_bytes(response.into_body(), 10_000).await.unwrap();
+        let body = to_bytes(Body::new(response.into_body()), 10_000).await.unwrap();
         let problem: serde_json::Value = serde_json::from_slice(&body).unwrap();
         assert_eq!(problem["code"], "panicked");
         assert!(!String::from_utf8_lossy(&body).contains("as the test wants"), "the cause is not for the client");

@@ -46,9 +46,22 @@ pub async fn page_or_model(
     query: Result<Query<Vec<(String, String)>>, QueryRejection>,
     RawQuery(raw): RawQuery,
 ) -> Result<Response, Problem> {
-    let html = headers.get_all(ACCEPT).iter().any(|accept| accept.to_str().is_ok_and(|a| a.contains("text/html")));
-    let response = if html { page(app, query, raw).await? } else { model(&app)?.into_response() };
+    let response = if wants_html(&headers) { page(app, query, raw).await? } else { model(&app)?.into_response() };
     Ok(with_header(response, "vary", "accept"))
+}
+
+/// Whether HTML is asked for, and at least as much as JSON.
+fn wants_html(headers: &HeaderMap) -> bool {
+    let accepted = headers.get_all(ACCEPT).iter().filter_map(|accept| accept.to_str().ok()).flat_map(|a| a.split(','));
+    let weights = accepted.filter_map(|one| {
+        let mut parts = one.split(';').map(|part| part.trim().to_ascii_lowercase());
+        let media_type = parts.next()?;
+        let weight = parts.find_map(|part| part.strip_prefix("q=")?.parse::<f32>().ok());
+        Some((media_type, weight.unwrap_or(1.0)))
+    });
+    let weights: Vec<(String, f32)> = weights.collect();
+    let weight_of = |wanted: &str| weights.iter().find(|(media_type, _)| media_type == wanted).map_or(0.0, |(_, q)| *q);
+    weight_of("text/html") > 0.0 && weight_of("text/html") >= weight_of("application/json")
 }
 
 /// The form alone, or with its results or what is wrong.

@@ -24,7 +24,7 @@ use crate::config::ServeOptions;
 use crate::config::effective::Effective;
 use crate::serving::Coders;
 use crate::telemetry::{Metrics, start_logs};
-use accept::Reception;
+use accept::{Answers, Reception, Sendable};
 
 /// The exit status when requests under way were cut at the deadline.
 const CUT: u8 = 3;
@@ -64,7 +64,7 @@ impl Server {
         };
         let (close_operations, operations_closed) = watch::channel(false);
         let operations = Reception {
-            router: operations::router(operations, &self.access),
+            service: operations::router(operations, &self.access),
             connections: OPERATIONS_CONNECTIONS,
             patience: self.options.patience.clone(),
             metrics: metrics.clone(),
@@ -83,7 +83,7 @@ impl Server {
         let models = loaded.iter().map(|(_, coder)| format!("{}:{}", coder.model.name, coder.model.version)).collect();
         let app = Application::new(&self.options, self.access.clone(), Arc::new(loaded), metrics.clone())?;
         let reception = Reception {
-            router: public(Arc::new(app)),
+            service: public(Arc::new(app)),
             connections: self.options.limits.connections,
             patience: self.options.patience.clone(),
             metrics: metrics.clone(),
@@ -112,7 +112,7 @@ impl Server {
 
     async fn receive_until_stopped(
         &self,
-        reception: Reception,
+        reception: Reception<impl Answers<Body = impl Sendable> + Sync>,
         listener: TcpListener,
         lifecycle: &Lifecycle,
         signals: &mut Signals,

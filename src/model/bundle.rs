@@ -6,7 +6,7 @@ use std::fs;
 use std::path::Path;
 use std::sync::Arc;
 
-use candle_core::Device;
+use candle_core::{Device, Tensor};
 use sha2::{Digest, Sha256};
 
 use super::error::{ModelError, ModelFault};
@@ -120,17 +120,22 @@ pub fn assemble(
         .get(&manifest.nomenclature)
         .ok_or_else(|| malformed(format!("unknown nomenclature {:?}", manifest.nomenclature)))?;
     let mut features = features(manifest, words.clone(), &weights.buckets);
-    let table =
-        with_known_words(&mut features, &words, weights.table).map_err(|error| malformed(error.to_string()))?;
+    let table = with_known_words(&mut features, &words, weights.table).map_err(|error| malformed(error.to_string()))?;
+    let head = by_columns(&weights.head).map_err(|error| malformed(error.to_string()))?;
     Ok(Coder {
         model: Arc::new(ModelVersion { name: manifest.name.clone(), version: manifest.version }),
         labels: labels(&manifest.labels, nomenclature).map_err(malformed)?,
         nomenclature: Arc::clone(nomenclature),
         normaliser: Normaliser::new(manifest.normaliser.clone()).map_err(|error| malformed(error.to_string()))?,
         features,
-        classifier: Classifier::new(table, weights.head, weights.bias, manifest.loss, manifest.temperature),
+        classifier: Classifier::new(table, head, weights.bias, manifest.loss, manifest.temperature),
         threshold: manifest.decision.threshold,
     })
+}
+
+/// The same weights, stored column by column: the product of one text reads them in one stretch.
+fn by_columns(weights: &Tensor) -> candle_core::Result<Tensor> {
+    weights.t()?.contiguous()?.t()
 }
 
 /// The labels with their titles; codes outside the nomenclature's sub-classes are refused, all of them named.

@@ -63,12 +63,14 @@ impl Desk {
         tokio::task::spawn_blocking(|| caught(work)).await.map_err(stopped)?
     }
 
-    /// Runs work on items piece by piece; the results come in the order of the items. The first error ends it.
+    /// Runs work on items piece by piece; the results come in the order of the items, each seen by `done` as it comes. The
+    /// first error ends it.
     pub async fn run_pieces<Item, T, E>(
         &self,
         size: Size,
         items: Vec<Item>,
         work: impl Fn(Vec<Item>) -> Result<T, E> + Clone + Send + 'static,
+        mut done: impl FnMut(&T) -> Result<(), E>,
     ) -> Result<Vec<T>, E>
     where
         Item: Send + 'static,
@@ -76,13 +78,16 @@ impl Desk {
         E: From<Panicked> + Send + 'static,
     {
         if size == Size::Small {
-            return Ok(vec![caught(|| work(items))??]);
+            let result = caught(|| work(items))??;
+            done(&result)?;
+            return Ok(vec![result]);
         }
         let pieces = pieces(items).into_iter().map(|piece| {
             let work = work.clone();
             async move { self.pool.run(move || work(piece)).await? }
         });
-        stream::iter(pieces).buffered(self.pool.size()).try_collect().await
+        let results = stream::iter(pieces).buffered(self.pool.size());
+        results.and_then(|result| std::future::ready(done(&result).map(|()| result))).try_collect().await
     }
 }
 

@@ -2,18 +2,19 @@
 
 use std::io::Write;
 use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
 use crate::raw_client::{Answer, ask, connect, post_head, until_closed};
-use crate::replies::{ONE_ACTIVITY, ONE_FORM, get, post};
+use crate::replies::{ONE_ACTIVITY, ONE_FORM, Reply, get, post};
 use crate::support::Server;
-use crate::watching::{eventually, metric, status};
+use crate::watching::{eventually, metric, soon, status};
 
-/// Nine thousand activities that keep every core busy for a while.
+/// Nine thousand activities of words that no model knows, which keep every core busy for a while.
 fn nine_thousand() -> String {
-    let text = "vente de vêtements, chaussures et accessoires sur les marchés et foires locales ".repeat(5);
-    let activities: Vec<Value> = (0..9_000).map(|_| json!({"description": text})).collect();
+    let text = |place: usize| (0..60).map(|word| format!("zyk{place}x{word}q ")).collect::<String>();
+    let activities: Vec<Value> = (0..9_000).map(|place| json!({"description": text(place)})).collect();
     json!({"activities": activities, "top_k": 1}).to_string()
 }
 
@@ -46,36 +47,43 @@ fn while_one_big_request_is_in_work_the_others_are_told_to_come_back() {
     let url = |path: &str| format!("{}{path}", server.url);
     let in_flight = || metric(&server.operations_url, "codif_activities_in_flight");
     let shed = || metric(&server.operations_url, "codif_shed_total{reason=\"load\"}");
-    let big = nine_thousand();
+    let (big, over) = (nine_thousand(), AtomicBool::new(false));
     std::thread::scope(|scope| {
-        // Alone it is admitted, whatever its size.
-        let alone = scope.spawn(|| post(&url("/v1/code"), &[], big.clone()));
+        let busy = scope.spawn(|| -> Vec<u16> {
+            let turns = (0..50).take_while(|_| !over.load(Ordering::Relaxed));
+            turns.map(|_| post(&url("/v1/code"), &[], big.clone()).status).collect()
+        });
         eventually("the big request in work", || in_flight() == 9_000.0);
-        let refusal = post(&url("/v1/code"), &[], ONE_ACTIVITY);
+        // Between two big requests a small one may be admitted.
+        let refused = |ask: &dyn Fn() -> Reply| soon("a refusal", || Some(ask()).filter(|reply| reply.status != 200));
+        let refusal = refused(&|| post(&url("/v1/code"), &[], ONE_ACTIVITY));
         refusal.is_problem(429, "overloaded");
         refusal.says_when();
         let columns = r#"{"text_description":["coiffure"]}"#;
-        let sirene = [
-            post(&url("/predict/"), &[], ONE_FORM),
-            post(&url("/predict-batch"), &[], columns),
-            get(&url("/predict?text_feature=coiffure"), &[]),
-        ];
-        for refusal in &sirene {
+        for refusal in [
+            refused(&|| post(&url("/predict/"), &[], ONE_FORM)),
+            refused(&|| post(&url("/predict-batch"), &[], columns)),
+            refused(&|| get(&url("/predict?text_feature=coiffure"), &[])),
+        ] {
             refusal.is_detail(429);
             refusal.says_when();
         }
         assert_eq!(status(&format!("{}/readyz", server.operations_url)), 200);
         assert_eq!(status(&format!("{}/livez", server.operations_url)), 200);
         assert_eq!(status(&url("/v1/models")), 200);
-        assert_eq!(shed(), 4.0);
-        let reply = alone.join().unwrap();
-        assert_eq!((reply.status, reply.body["results"].as_array().map(Vec::len)), (200, Some(9_000)));
+        over.store(true, Ordering::Relaxed);
+        let statuses = busy.join().unwrap();
+        assert_eq!(statuses[0], 200, "alone it is admitted, whatever its size");
+        assert!(statuses.iter().all(|status| [200, 429].contains(status)), "{statuses:?}");
     });
+    let shed_by_then = shed();
+    assert!(shed_by_then >= 4.0);
     assert_eq!(in_flight(), 0.0);
     assert_eq!(post(&url("/v1/code"), &[], ONE_ACTIVITY).status, 200);
     assert_eq!(post(&url("/predict/"), &[], ONE_FORM).status, 200);
-    assert_eq!(post(&url("/v1/code"), &[], big).status, 200);
-    assert_eq!(shed(), 4.0);
+    let reply = post(&url("/v1/code"), &[], big);
+    assert_eq!((reply.status, reply.body["results"].as_array().map(Vec::len)), (200, Some(9_000)));
+    assert_eq!(shed(), shed_by_then);
 }
 
 #[test]

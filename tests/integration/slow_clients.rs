@@ -172,17 +172,32 @@ fn a_body_that_comes_byte_by_byte_is_answered_408() {
 }
 
 #[test]
-fn an_idle_connection_is_closed() {
-    let server = Server::start_with(&["--patience-idle", "1s"], &[]);
+fn an_idle_connection_is_closed_whatever_it_asked_before() {
+    // No other patience comes to its help.
+    let flags = ["--patience-idle", "1s", "--patience-first-byte", "5m", "--patience-head", "5m"];
+    let server = Server::start_with(&flags, &[]);
     let bystander = Bystander::of(&server);
-    let mut idle: Vec<TcpStream> = (0..5).map(|_| connect(&server.url)).collect();
-    for stream in &mut idle {
-        assert_eq!(ask(stream).status, 200);
-    }
+    let hundred: Vec<Value> = (0..100).map(|_| json!({"description": "coiffure"})).collect();
+    let hundred = json!({"activities": hundred}).to_string();
+    let requests = [
+        post_head("/v1/code", ONE_ACTIVITY.len()) + ONE_ACTIVITY,
+        post_head("/v1/code", hundred.len()) + &hundred,
+        post_head("/v1/code", 1) + "{",
+        "GET /v1/models HTTP/1.1\r\nhost: codif\r\n\r\n".to_owned(),
+        "GET /?description=coiffure HTTP/1.1\r\nhost: codif\r\naccept: text/html\r\n\r\n".to_owned(),
+        "GET /v1/nomenclatures/naf2008/codes?query=coiffure HTTP/1.1\r\nhost: codif\r\n\r\n".to_owned(),
+        "GET /nothing/at/all HTTP/1.1\r\nhost: codif\r\n\r\n".to_owned(),
+    ];
+    let mut idle = requests.map(|request| {
+        let mut stream = connect(&server.url);
+        stream.write_all(request.as_bytes()).unwrap();
+        answer(&mut stream);
+        stream
+    });
     for stream in &mut idle {
         assert!(closed_beside(&bystander, stream).is_empty());
     }
-    assert!(timed_out(&server, "next_request") >= 5.0);
+    assert!(timed_out(&server, "next_request") >= 7.0);
 }
 
 #[test]
@@ -215,5 +230,5 @@ fn a_client_that_does_not_read_its_answer_is_let_go() {
     let received = closed_beside(&bystander, &mut stream);
     let head = String::from_utf8_lossy(&received[..received.len().min(2000)]).to_ascii_lowercase();
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
-    assert!(received.len() < length.parse().unwrap(), "{} of {length} bytes", received.len());
+    assert!(received.len() < length.parse::<usize>().unwrap(), "{} of {length} bytes", received.len());
 }

@@ -5,8 +5,11 @@ use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::Router;
+use axum::BoxError;
 use axum::body::Body;
+use axum::http::{Request, Response};
+use bytes::Bytes;
+use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
@@ -14,7 +17,7 @@ use hyper_util::server::graceful::{GracefulShutdown, Watcher};
 use tokio::io::AsyncWriteExt;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
-use tower::ServiceExt;
+use tower::{Service, ServiceExt};
 
 use super::lingering::LingeringBody;
 use super::patience::{Awaiting, PatientStream};
@@ -25,10 +28,31 @@ use crate::telemetry::Metrics;
 const FULL: &[u8] =
     b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";
 
+/// A body that can be sent to a client.
+pub trait Sendable: hyper::body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static {}
+
+impl<B: hyper::body::Body<Data = Bytes, Error: Into<BoxError>> + Send + 'static> Sendable for B {}
+
+/// Something that answers requests, cheap to clone.
+pub trait Answers:
+    Service<Request<Body>, Response = Response<Self::Body>, Error = Infallible, Future: Send> + Clone + Send + 'static
+{
+    /// The bodies of its answers.
+    type Body: Sendable;
+}
+
+impl<S, B> Answers for S
+where
+    S: Service<Request<Body>, Response = Response<B>, Error = Infallible, Future: Send> + Clone + Send + 'static,
+    B: Sendable,
+{
+    type Body = B;
+}
+
 /// Who answers on a listener, and within which bounds.
-pub struct Reception {
-    /// The routes.
-    pub router: Router,
+pub struct Reception<S> {
+    /// The routes and all that surrounds them.
+    pub service: S,
     /// Connections open at once.
     pub connections: usize,
     /// How long clients are waited for.
@@ -39,7 +63,7 @@ pub struct Reception {
     pub counted: bool,
 }
 
-impl Reception {
+impl<S: Answers> Reception<S> {
     /// Takes connections until `closed` turns true; those open then go on, and are watched by `open`.
     pub async fn receive(self, listener: TcpListener, mut closed: watch::Receiver<bool>, open: &GracefulShutdown) {
         let slots = Arc::new(Semaphore::new(self.connections));
@@ -69,15 +93,15 @@ impl Reception {
         // Answers are whole: there is nothing to wait for.
         let _ = stream.set_nodelay(true);
         let (stream, attention) = PatientStream::new(stream, self.patience.clone(), self.metrics.clone());
-        let router = self.router.clone();
-        let service = service_fn(move |request: hyper::Request<hyper::body::Incoming>| {
+        let service = self.service.clone();
+        let service = service_fn(move |request: Request<Incoming>| {
             attention.turn_to(Awaiting::Answer);
-            let answer = router.clone().oneshot(request.map(|body| Body::new(LingeringBody::from(body))));
+            let answer = service.clone().oneshot(request.map(|body| Body::new(LingeringBody::from(body))));
             let attention = attention.clone();
             async move {
                 let answer = answer.await;
                 attention.turn_to(Awaiting::NextRequest);
-                answer.map_err(|never: Infallible| never)
+                answer
             }
         });
         let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);

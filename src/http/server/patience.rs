@@ -3,21 +3,18 @@
 
 use std::io::{Error, ErrorKind, IoSlice, Result};
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll, ready};
-use std::time::Duration;
 
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
-use tokio::time::{Instant, Sleep, sleep};
+use tokio::time::{Instant, Sleep, sleep_until};
 
 use crate::config::PatienceOptions;
 use crate::telemetry::Metrics;
 
 /// What a connection waits for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-#[repr(u8)]
 pub enum Awaiting {
     /// The first byte of the connection.
     FirstByte,
@@ -29,27 +26,22 @@ pub enum Awaiting {
     NextRequest,
 }
 
-/// What a connection waits for, known to the socket and to the service behind it.
+/// What a connection waits for, and since when; known to the socket and to the service behind it.
 #[derive(Clone)]
-pub struct Attention(Arc<AtomicU8>);
+pub struct Attention(Arc<Mutex<(Awaiting, Instant)>>);
 
 impl Attention {
     fn new() -> Self {
-        Self(Arc::new(AtomicU8::new(Awaiting::FirstByte as u8)))
+        Self(Arc::new(Mutex::new((Awaiting::FirstByte, Instant::now()))))
     }
 
     /// Says what is waited for from now on.
     pub fn turn_to(&self, awaiting: Awaiting) {
-        self.0.store(awaiting as u8, Ordering::Relaxed);
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (awaiting, Instant::now());
     }
 
-    fn now(&self) -> Awaiting {
-        match self.0.load(Ordering::Relaxed) {
-            0 => Awaiting::FirstByte,
-            1 => Awaiting::Head,
-            2 => Awaiting::Answer,
-            _ => Awaiting::NextRequest,
-        }
+    fn now(&self) -> (Awaiting, Instant) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -59,7 +51,6 @@ pub struct PatientStream {
     patience: PatienceOptions,
     attention: Attention,
     metrics: Arc<Metrics>,
-    reading: Option<Awaiting>,
     reading_until: Option<Pin<Box<Sleep>>>,
     writing: bool,
     writing_until: Option<Pin<Box<Sleep>>>,
@@ -74,7 +65,6 @@ impl PatientStream {
             patience,
             attention: attention.clone(),
             metrics,
-            reading: None,
             reading_until: None,
             writing: false,
             writing_until: None,
@@ -84,24 +74,25 @@ impl PatientStream {
 
     /// Nothing to read yet: is the client's time over?
     fn keep_waiting(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
-        let awaiting = self.attention.now();
-        let (patience, name) = match awaiting {
-            Awaiting::Answer => {
-                self.reading = None;
-                return Poll::Pending;
+        loop {
+            let (awaiting, since) = self.attention.now();
+            let (patience, name) = match awaiting {
+                Awaiting::FirstByte => (self.patience.first_byte, "first_byte"),
+                Awaiting::Head => (self.patience.head, "head"),
+                // While a request is being answered nothing is waited for. The timer runs all the same: it wakes this
+                // connection after the answer, when nobody else may.
+                Awaiting::Answer | Awaiting::NextRequest => (self.patience.idle, "next_request"),
+            };
+            arm(&mut self.reading_until, since + patience);
+            ready!(expired(&mut self.reading_until, context));
+            if awaiting == Awaiting::Answer {
+                self.attention.turn_to(Awaiting::Answer);
+            } else {
+                self.metrics.timed_out(name);
+                let reason = format!("the client kept codif waiting: {name}");
+                return Poll::Ready(Err(Error::new(ErrorKind::TimedOut, reason)));
             }
-            Awaiting::FirstByte => (self.patience.first_byte, "first_byte"),
-            Awaiting::Head => (self.patience.head, "head"),
-            Awaiting::NextRequest => (self.patience.idle, "next_request"),
-        };
-        if self.reading != Some(awaiting) {
-            self.reading = Some(awaiting);
-            arm(&mut self.reading_until, patience);
         }
-        expired(&mut self.reading_until, context).map(|()| {
-            self.metrics.timed_out(name);
-            Err(Error::new(ErrorKind::TimedOut, format!("the client kept codif waiting: {name}")))
-        })
     }
 
     fn written<T>(&mut self, result: Poll<Result<T>>, context: &mut Context<'_>) -> Poll<Result<T>> {
@@ -111,7 +102,7 @@ impl PatientStream {
         }
         if !self.writing {
             self.writing = true;
-            arm(&mut self.writing_until, self.patience.write);
+            arm(&mut self.writing_until, Instant::now() + self.patience.write);
         }
         expired(&mut self.writing_until, context).map(|()| {
             self.metrics.timed_out("reader");
@@ -120,10 +111,11 @@ impl PatientStream {
     }
 }
 
-fn arm(timer: &mut Option<Pin<Box<Sleep>>>, patience: Duration) {
+fn arm(timer: &mut Option<Pin<Box<Sleep>>>, deadline: Instant) {
     match timer {
-        Some(timer) => timer.as_mut().reset(Instant::now() + patience),
-        None => *timer = Some(Box::pin(sleep(patience))),
+        Some(timer) if timer.deadline() == deadline => {}
+        Some(timer) => timer.as_mut().reset(deadline),
+        None => *timer = Some(Box::pin(sleep_until(deadline))),
     }
 }
 
@@ -137,7 +129,7 @@ impl AsyncRead for PatientStream {
         match Pin::new(&mut self.stream).poll_read(context, buffer) {
             Poll::Pending => self.keep_waiting(context),
             Poll::Ready(result) => {
-                let awaiting = self.attention.now();
+                let (awaiting, _) = self.attention.now();
                 if buffer.filled().len() > before && matches!(awaiting, Awaiting::FirstByte | Awaiting::NextRequest) {
                     self.attention.turn_to(Awaiting::Head);
                 }

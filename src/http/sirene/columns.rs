@@ -26,8 +26,9 @@ impl Lines {
         let fields = object(body, deepest)?;
         let column = |name: &'static str| -> Result<Option<Column>, Refusal> {
             let Some(raw) = fields.get(name).filter(|raw| raw.get() != "null") else { return Ok(None) };
-            let cells: Vec<Value> = serde_json::from_str(raw.get()).map_err(|_| {
-                Fault::new("list_type", vec!["body".into(), name.into()], "Input should be a valid list", raw)
+            let cells: Vec<Value> = serde_json::from_str(raw.get()).map_err(|error| match error.is_data() {
+                true => Fault::new("list_type", vec!["body".into(), name.into()], "Input should be a valid list", raw),
+                false => Fault::no_json_within(body, raw.get().as_bytes(), &error),
             })?;
             let cells = cells.iter().enumerate().map(|(line, value)| {
                 let loc = || vec!["body".into(), name.into(), line.into()];

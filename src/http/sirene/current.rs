@@ -182,8 +182,11 @@ async fn read(app: &App, payload: &Payload) -> Result<Result<Vec<RawActivity>, F
         return Err(Problem::too_many_activities(forms.len(), app.limits.sirene_activities));
     }
     let size = payload.size().with_activities(forms.len());
-    let read = |forms: Vec<(usize, Bytes)>| Ok::<_, Problem>(forms.into_iter().map(read_form).collect::<Vec<_>>());
-    let pieces = app.desk.run_pieces(size, forms, read).await?;
+    let body = payload.bytes.clone();
+    let read = move |forms: Vec<(usize, Bytes)>| {
+        Ok::<_, Problem>(forms.into_iter().map(|form| read_form(&body, form)).collect::<Vec<_>>())
+    };
+    let pieces = app.desk.run_pieces(size, forms, read, |_| Ok(())).await?;
     let (mut activities, mut faults, mut blank) = (Vec::new(), Faults::default(), Vec::new());
     for (place, form) in pieces.into_iter().flatten().enumerate() {
         match form {
@@ -204,11 +207,11 @@ async fn read(app: &App, payload: &Payload) -> Result<Result<Vec<RawActivity>, F
     Ok(faults.or(activities))
 }
 
-fn read_form((place, json): (usize, Bytes)) -> Result<RawActivity, Vec<Fault>> {
+fn read_form(body: &[u8], (place, json): (usize, Bytes)) -> Result<RawActivity, Vec<Fault>> {
     match serde_json::from_slice(&json) {
         Ok(form) => form::read(&form, place),
         // It was skimmed as JSON before; its texts may still be none (half a surrogate pair).
-        Err(_) => Err(vec![Fault::no_json(place)]),
+        Err(error) => Err(vec![Fault::no_json_within(body, &json, &error)]),
     }
 }
 

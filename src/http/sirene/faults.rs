@@ -56,6 +56,12 @@ impl Fault {
         Self::new("missing", loc, "Field required", input)
     }
 
+    /// A part of a body that is no JSON.
+    pub fn no_json_within(body: &[u8], part: &[u8], error: &serde_json::Error) -> Self {
+        let start = part.as_ptr().addr().saturating_sub(body.as_ptr().addr());
+        Self::no_json(characters(body, start + offset(part, error)))
+    }
+
     /// A body that is no JSON from `place` on, in characters.
     pub fn no_json(place: usize) -> Self {
         Self::new("json_invalid", vec!["body".into(), place.into()], "JSON decode error", &json!({}))
@@ -115,8 +121,17 @@ pub fn object(body: &[u8], deepest: usize) -> Result<BTreeMap<String, &RawValue>
 
 /// Where a body stopped being JSON, in characters.
 fn place(body: &[u8], error: &serde_json::Error) -> usize {
-    let lines_before = body.split_inclusive(|byte| *byte == b'\n').take(error.line().saturating_sub(1));
-    let bytes = lines_before.map(<[u8]>::len).sum::<usize>() + error.column().saturating_sub(1);
+    characters(body, offset(body, error))
+}
+
+/// Where a text stopped being JSON, in bytes.
+fn offset(json: &[u8], error: &serde_json::Error) -> usize {
+    let lines_before = json.split_inclusive(|byte| *byte == b'\n').take(error.line().saturating_sub(1));
+    lines_before.map(<[u8]>::len).sum::<usize>() + error.column().saturating_sub(1)
+}
+
+/// How many characters the first bytes of a body are.
+fn characters(body: &[u8], bytes: usize) -> usize {
     String::from_utf8_lossy(body.get(..bytes).unwrap_or(body)).chars().count()
 }
 

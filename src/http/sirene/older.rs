@@ -180,7 +180,7 @@ pub async fn evaluation(
     let selection = *coder.selection();
     let work = move |forms| coder.code(forms, &mut StageClock::start());
     let size = payload.size();
-    let codings = work_on_each(&app, size, activities, app.limits.sirene_activities, work).await?;
+    let codings = work_on_each(&app, size, activities, app.limits.sirene_activities, work, |_| Ok(())).await?;
     let best: Vec<(Code, f64, f64)> = codings.iter().flatten().filter_map(|coding| best(coding, &selection)).collect();
     let same =
         |(given, (code, ..)): (&String, &(Code, f64, f64))| given.parse::<Code>().is_ok_and(|given| given == *code);
