@@ -80,7 +80,8 @@ fn parse(arguments: &[OsString]) -> anyhow::Result<(CommandLine, ConfigurationFi
     let mut file = ConfigurationFile::default();
     if let Some(path) = served.and_then(|arguments| arguments.config.as_ref()) {
         file = ConfigurationFile::read(path, &known_keys(&serve_command()))?;
-        matches = file.beneath(CommandLine::command(), arguments)?;
+        let subcommand = matches.subcommand_name().map(str::to_owned);
+        matches = file.beneath(CommandLine::command(), subcommand.as_deref(), arguments)?;
         command_line = CommandLine::from_arg_matches(&matches)?;
     }
     Ok((command_line, file, matches))

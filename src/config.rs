@@ -77,7 +77,8 @@ pub struct ListenOptions {
         long = "cors-origins",
         env = "CODIF_CORS_ORIGINS",
         value_delimiter = ',',
-        value_name = "ORIGIN"
+        value_name = "ORIGIN",
+        value_parser = origin
     )]
     pub cors_origins: Vec<String>,
 }
@@ -127,7 +128,8 @@ pub struct LimitOptions {
         long = "limits-connections",
         env = "CODIF_LIMITS_CONNECTIONS",
         default_value_t = 4096,
-        value_name = "NUMBER"
+        value_name = "NUMBER",
+        value_parser = positive
     )]
     pub connections: usize,
     /// Largest body on /v1, once inflated
@@ -154,7 +156,8 @@ pub struct LimitOptions {
         long = "limits-activities",
         env = "CODIF_LIMITS_ACTIVITIES",
         default_value_t = 10_000,
-        value_name = "NUMBER"
+        value_name = "NUMBER",
+        value_parser = positive
     )]
     pub activities: usize,
     /// Most activities in a request on the Sirene routes
@@ -163,7 +166,8 @@ pub struct LimitOptions {
         long = "limits-sirene-activities",
         env = "CODIF_LIMITS_SIRENE_ACTIVITIES",
         default_value_t = 50_000,
-        value_name = "NUMBER"
+        value_name = "NUMBER",
+        value_parser = positive
     )]
     pub sirene_activities: usize,
     /// Longest text of an activity, in characters: an error on /v1, cut on the Sirene routes
@@ -172,7 +176,8 @@ pub struct LimitOptions {
         long = "limits-text",
         env = "CODIF_LIMITS_TEXT",
         default_value_t = 10_000,
-        value_name = "CHARACTERS"
+        value_name = "CHARACTERS",
+        value_parser = positive
     )]
     pub text: usize,
     /// Deepest nesting of a JSON body
@@ -181,7 +186,8 @@ pub struct LimitOptions {
         long = "limits-json-depth",
         env = "CODIF_LIMITS_JSON_DEPTH",
         default_value_t = 32,
-        value_name = "LEVELS"
+        value_name = "LEVELS",
+        value_parser = positive
     )]
     pub json_depth: usize,
     /// Activities in work at once, over all requests; beyond it 429. A request alone is always admitted
@@ -190,7 +196,8 @@ pub struct LimitOptions {
         long = "limits-concurrent-activities",
         env = "CODIF_LIMITS_CONCURRENT_ACTIVITIES",
         default_value_t = 100_000,
-        value_name = "NUMBER"
+        value_name = "NUMBER",
+        value_parser = positive
     )]
     pub concurrent_activities: usize,
     /// Bytes of bodies and answers held at once, over all requests; beyond it 429. A request alone is always admitted
@@ -284,6 +291,26 @@ fn yes_or_no(text: &str) -> Result<bool, String> {
         "yes" | "true" | "1" | "on" => Ok(true),
         "" | "no" | "false" | "0" | "off" => Ok(false),
         _ => Err("it must be yes or no".to_owned()),
+    }
+}
+
+/// A number of at least 1.
+fn positive(text: &str) -> Result<usize, String> {
+    match text.parse() {
+        Ok(0) => Err("it must be at least 1".to_owned()),
+        Ok(number) => Ok(number),
+        Err(_) => Err("it must be a whole number".to_owned()),
+    }
+}
+
+/// An origin such as https://sirene.example.fr; none that stands for all of them.
+fn origin(text: &str) -> Result<String, String> {
+    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://"));
+    let plain =
+        |host: &str| !host.is_empty() && host.bytes().all(|byte| byte.is_ascii_graphic() && !b"/*,".contains(&byte));
+    match host {
+        Some(host) if plain(host) => Ok(text.to_owned()),
+        _ => Err("an origin is a scheme and a host, such as https://sirene.example.fr".to_owned()),
     }
 }
 

@@ -4,10 +4,28 @@
 mod bad_models;
 #[path = "integration/cli.rs"]
 mod cli;
+#[path = "integration/configuration.rs"]
+mod configuration;
 #[path = "integration/explanations.rs"]
 mod explanations;
+#[path = "integration/fuzzing.rs"]
+mod fuzzing;
 #[path = "integration/http.rs"]
 mod http;
+#[path = "integration/keys.rs"]
+mod keys;
+#[path = "integration/lifecycle.rs"]
+mod lifecycle;
+#[path = "integration/limits.rs"]
+mod limits;
+#[path = "integration/overload.rs"]
+mod overload;
+#[path = "integration/process.rs"]
+mod process;
+#[path = "integration/raw_client.rs"]
+mod raw_client;
+#[path = "integration/replies.rs"]
+mod replies;
 #[path = "integration/shipped_models.rs"]
 mod shipped_models;
 #[path = "integration/sirene_authentication.rs"]
@@ -24,9 +42,15 @@ mod sirene_older_refusals;
 mod sirene_size;
 #[path = "integration/sirene_validation.rs"]
 mod sirene_validation;
+#[path = "integration/slow_clients.rs"]
+mod slow_clients;
 #[path = "integration/support.rs"]
 mod support;
+#[path = "integration/telemetry.rs"]
+mod telemetry;
 #[path = "integration/traces.rs"]
 mod traces;
 #[path = "integration/training.rs"]
 mod training;
+#[path = "integration/watching.rs"]
+mod watching;

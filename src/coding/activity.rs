@@ -101,6 +101,9 @@ pub enum ActivityError {
         /// What it must be.
         expected: &'static str,
     },
+    /// A text or a number of it cannot be read (half a surrogate pair, 1e999).
+    #[error("a text or a number of it cannot be read: check its escapes (\\\\u…) and its numbers")]
+    Unreadable,
     /// The line holds bytes that are not UTF-8.
     #[error("the text is not valid UTF-8 (byte {0}): save the file as UTF-8")]
     InvalidUtf8(usize),
@@ -116,6 +119,7 @@ impl ActivityError {
             Self::TwoSurfaces => "two_surfaces",
             Self::UnknownField(_) => "unknown_field",
             Self::WrongType { .. } => "wrong_type",
+            Self::Unreadable => "unreadable_activity",
             Self::InvalidUtf8(_) => "invalid_utf8",
         }
     }
@@ -125,6 +129,7 @@ impl ActivityError {
         match self {
             Self::EmptyDescription | Self::TextTooLong { .. } | Self::InvalidUtf8(_) => Some("description"),
             Self::IdTooLong => Some("id"),
+            Self::Unreadable => None,
             Self::TwoSurfaces => Some("surface_class"),
             Self::UnknownField(field) => Some(field),
             Self::WrongType { field, .. } => Some(field),

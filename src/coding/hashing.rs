@@ -28,15 +28,13 @@ pub fn for_each_subword(word: &str, shortest: usize, longest: usize, mut found: 
     if longest == 0 {
         return;
     }
-    let bracketed = || std::iter::once('<').chain(word.chars()).chain(std::iter::once('>'));
-    let characters = bracketed().count();
+    let bracketed: Vec<char> = std::iter::once('<').chain(word.chars()).chain(std::iter::once('>')).collect();
     let mut utf8 = [0; 4];
-    for start in 0..characters {
+    for start in 0..bracketed.len() {
         let mut hash = BASIS;
-        for (index, character) in bracketed().enumerate().skip(start).take(longest) {
+        for (length, character) in (1..=longest).zip(bracketed.iter().skip(start)) {
             hash = character.encode_utf8(&mut utf8).bytes().fold(hash, extended);
-            let length = index - start + 1;
-            let lone_bracket = length == 1 && (start == 0 || start + 1 == characters);
+            let lone_bracket = length == 1 && (start == 0 || start + 1 == bracketed.len());
             if length >= shortest && !lone_bracket {
                 found(hash, start, length);
             }

@@ -15,8 +15,7 @@ pub struct UnreadActivity {
 impl RawActivity {
     /// Reads one activity from its JSON text, which a reader of JSON has seen before.
     pub fn from_json_text(text: &[u8]) -> Result<Self, UnreadActivity> {
-        let fault =
-            |_| UnreadActivity { id: None, error: ActivityError::WrongType { field: "activity", expected: "JSON" } };
+        let fault = |_| UnreadActivity { id: None, error: ActivityError::Unreadable };
         Self::from_json(serde_json::from_slice(text).map_err(fault)?)
     }
 

@@ -18,9 +18,10 @@ pub struct Effective {
     keys: Vec<(String, String)>,
 }
 
-/// The keys of all settings of `codif serve`.
-pub fn known_keys(serve: &Command) -> Vec<String> {
-    settings(serve).map(|argument| argument.get_id().to_string()).collect()
+/// The keys of all settings of `codif serve`, and whether a setting takes several values.
+pub fn known_keys(serve: &Command) -> Vec<(String, bool)> {
+    let several = |argument: &Arg| matches!(argument.get_action(), ArgAction::Append);
+    settings(serve).map(|argument| (argument.get_id().to_string(), several(argument))).collect()
 }
 
 impl Effective {
@@ -81,5 +82,10 @@ fn value(argument: &Arg, matches: &ArgMatches) -> String {
 
 /// A value as TOML writes it.
 fn literal(value: &str) -> String {
-    if value.parse::<f64>().is_ok() { value.to_owned() } else { toml::Value::String(value.to_owned()).to_string() }
+    let number = value.parse::<i64>().map(toml::Value::from).or_else(|_| value.parse::<f64>().map(toml::Value::from));
+    match number {
+        // Only as TOML itself would write it: what is read back is the same text.
+        Ok(number) if number.to_string() == value => value.to_owned(),
+        _ => toml::Value::String(value.to_owned()).to_string(),
+    }
 }

@@ -30,8 +30,13 @@ pub enum ConfigurationError {
     #[error("cannot read the configuration {}", .0.display())]
     Unreadable(PathBuf, #[source] std::io::Error),
     /// It is no TOML.
-    #[error("{}: {}", .0.display(), .1)]
-    Malformed(PathBuf, Box<toml::de::Error>),
+    #[error("{}:{message}", .path.display())]
+    Malformed {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, and where.
+        message: String,
+    },
     /// It has a key that is no setting.
     #[error("{}: unknown setting {key:?}{}", .path.display(), suggestion.as_ref().map(|s| format!(": did you mean {s:?}?")).unwrap_or_default())]
     UnknownKey {
@@ -52,64 +57,88 @@ pub enum ConfigurationError {
     },
 }
 
-/// The file's own form: tables of settings, and `[[keys]]`.
+/// The part of the file that is no plain setting.
 #[derive(Deserialize)]
-struct Document {
+struct Keys {
     #[serde(default)]
     keys: Vec<KeyEntry>,
-    #[serde(flatten)]
-    settings: Table,
 }
 
 impl ConfigurationFile {
     /// Reads the file; `known` are the keys that exist.
-    pub fn read(path: &Path, known: &[String]) -> Result<Self, ConfigurationError> {
+    pub fn read(path: &Path, known: &[(String, bool)]) -> Result<Self, ConfigurationError> {
         let text = std::fs::read_to_string(path).map_err(|error| ConfigurationError::Unreadable(path.into(), error))?;
         Self::parse(path, &text, known)
     }
 
-    fn parse(path: &Path, text: &str, known: &[String]) -> Result<Self, ConfigurationError> {
-        let malformed = |error| ConfigurationError::Malformed(path.into(), Box::new(error));
-        let document: Document = toml::from_str(text).map_err(malformed)?;
+    fn parse(path: &Path, text: &str, known: &[(String, bool)]) -> Result<Self, ConfigurationError> {
+        let malformed = |error: toml::de::Error| {
+            // Its own text would quote the line, and with it maybe a password.
+            let line = error.span().and_then(|span| Some(text.get(..span.start)?.matches('\n').count() + 1));
+            let line = line.map(|line| format!(" line {line}:")).unwrap_or_default();
+            ConfigurationError::Malformed { path: path.into(), message: format!("{line} {}", error.message()) }
+        };
+        let mut table: Table = toml::from_str(text).map_err(malformed)?;
+        let Keys { keys } = toml::from_str(text).map_err(malformed)?;
+        table.remove("keys");
         let mut settings = Vec::new();
-        flatten("", document.settings, &mut settings);
-        if let Some((key, _)) = settings.iter().find(|(key, _)| !known.contains(key)) {
-            return Err(ConfigurationError::UnknownKey {
-                path: path.into(),
-                key: key.clone(),
-                suggestion: nearest(key, known.iter().map(String::as_str).chain(["keys"])),
-            });
+        flatten("", table, &mut settings);
+        for (key, given) in &settings {
+            let Some((_, several)) = known.iter().find(|(known, _)| known == key) else {
+                let names = known.iter().map(|(known, _)| known.as_str()).chain(["keys"]);
+                let suggestion = nearest(key, names);
+                return Err(ConfigurationError::UnknownKey { path: path.into(), key: key.clone(), suggestion });
+            };
+            if given.is_list && !several {
+                let message = format!("{key} takes one value, not a list");
+                return Err(ConfigurationError::BadValue { path: path.into(), message });
+            }
         }
-        Ok(Self { path: path.into(), settings, keys: document.keys })
+        let settings = settings.into_iter().map(|(key, given)| (key, given.values)).collect();
+        Ok(Self { path: path.into(), settings, keys })
     }
 
-    /// Parses a command line that was read without fault before, with the file's values as the defaults of its settings.
-    pub fn beneath(&self, command: Command, arguments: &[OsString]) -> Result<ArgMatches, ConfigurationError> {
-        with_defaults(command, &self.settings).try_get_matches_from(arguments).map_err(|error| {
+    fn with_defaults(&self, command: Command) -> Command {
+        self.settings.iter().fold(command, |command, (key, values)| {
+            let values = values.clone();
+            command.mut_arg(key, move |argument| argument.default_values(values))
+        })
+    }
+
+    /// Parses a command line that was read without fault before, with the file's values as the defaults of its settings,
+    /// which are the arguments of `subcommand` where one is named.
+    pub fn beneath(
+        &self,
+        command: Command,
+        subcommand: Option<&str>,
+        arguments: &[OsString],
+    ) -> Result<ArgMatches, ConfigurationError> {
+        let command = match subcommand {
+            Some(name) => command.mut_subcommand(name, |command| self.with_defaults(command)),
+            None => self.with_defaults(command),
+        };
+        command.try_get_matches_from(arguments).map_err(|error| {
             // Flags and environment alone had no fault: this one is the file's.
             ConfigurationError::BadValue { path: self.path.clone(), message: first_line(&error.to_string()) }
         })
     }
 }
 
-/// The command, and its sub-command `serve`, with other defaults.
-fn with_defaults(command: Command, settings: &[(String, Vec<String>)]) -> Command {
-    let set = |command: Command| {
-        settings.iter().fold(command, |command, (key, values)| {
-            let values = values.clone();
-            command.mut_arg(key, move |argument| argument.default_values(values))
-        })
-    };
-    set(command).mut_subcommand("serve", set)
+/// The values of a setting as the file gives them.
+struct Given {
+    values: Vec<String>,
+    is_list: bool,
 }
 
-fn flatten(prefix: &str, table: Table, settings: &mut Vec<(String, Vec<String>)>) {
+fn flatten(prefix: &str, table: Table, settings: &mut Vec<(String, Given)>) {
     for (name, value) in table {
         let key = if prefix.is_empty() { name } else { format!("{prefix}.{name}") };
         match value {
             Value::Table(table) => flatten(&key, table, settings),
-            Value::Array(values) => settings.push((key, values.iter().map(plain).collect())),
-            value => settings.push((key, vec![plain(&value)])),
+            Value::Array(values) => {
+                settings.push((key, Given { values: values.iter().map(plain).collect(), is_list: true }));
+            }
+            value => settings.push((key, Given { values: vec![plain(&value)], is_list: false })),
         }
     }
 }
@@ -123,9 +152,14 @@ fn plain(value: &Value) -> String {
 
 /// The known key that is most like the one written, when one is like it.
 fn nearest<'a>(key: &str, known: impl Iterator<Item = &'a str>) -> Option<String> {
-    let likeness = known.map(|known| (strsim::jaro_winkler(key, known), known));
+    // A setting written outside of its table is recognised by its own name.
+    let alike = |known: &str| {
+        let own = known.rsplit('.').next().filter(|_| !key.contains('.')).unwrap_or(known);
+        strsim::jaro_winkler(key, known).max(0.99 * strsim::jaro_winkler(key, own))
+    };
+    let likeness = known.map(|known| (alike(known), known));
     let (likeness, nearest) = likeness.max_by(|(a, _), (b, _)| a.total_cmp(b))?;
-    (likeness > 0.7).then(|| nearest.to_owned())
+    (likeness > 0.8).then(|| nearest.to_owned())
 }
 
 fn first_line(message: &str) -> String {
@@ -137,7 +171,8 @@ mod tests {
     use super::*;
 
     fn parse(text: &str) -> Result<ConfigurationFile, ConfigurationError> {
-        let known = ["listen", "limits.connections", "models"].map(str::to_owned);
+        let known = [("listen", false), ("limits.connections", false), ("models", true)];
+        let known = known.map(|(key, several)| (key.to_owned(), several));
         ConfigurationFile::parse(Path::new("codif.toml"), text, &known)
     }
 

@@ -49,6 +49,14 @@ pub enum AccessError {
     /// A key whose digest is none.
     #[error("the API key {0:?}: its sha256 must be 64 hexadecimal digits, as `codif key new` prints them")]
     BadDigest(String),
+    /// A key that can be used for nothing, or is taken for another.
+    #[error("the API key {name:?}: {reason}")]
+    BadKey {
+        /// Its name.
+        name: String,
+        /// What is wrong.
+        reason: &'static str,
+    },
     /// A public address where nobody is asked anything.
     #[error(
         "{flag} {address} is not loopback and nobody is asked who they are there: set AUTH_API=True or an API key, or \
@@ -74,6 +82,19 @@ impl Access {
     /// From the settings; refuses those that would leave a public address open.
     pub fn new(auth: &AuthOptions, entries: &[KeyEntry], listen: &ListenOptions) -> Result<Self, AccessError> {
         let keys = entries.iter().map(Key::new).collect::<Result<Arc<[Key]>, _>>()?;
+        for (place, entry) in entries.iter().enumerate() {
+            let bad = |reason| Err(AccessError::BadKey { name: entry.name.clone(), reason });
+            let mut before = entries.iter().take(place);
+            if entry.name.trim().is_empty() {
+                return bad("it has no name");
+            }
+            if entry.scopes.is_empty() {
+                return bad("it has no scope: give it code, review, metrics or admin");
+            }
+            if before.any(|other| other.name == entry.name || other.sha256 == entry.sha256) {
+                return bad("its name or its key is there twice");
+            }
+        }
         let operations_on_loopback = listen.ops_listen.ip().is_loopback();
         let access = Self { basic: BasicCredentials::new(auth)?, keys, operations_on_loopback };
         let open = |flag, address: SocketAddr, asked: bool| {

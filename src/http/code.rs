@@ -149,6 +149,9 @@ fn json<'a, T: Deserialize<'a>>(body: &'a [u8], deepest: usize) -> Result<T, Pro
     if depth > deepest {
         return Err(Problem::unreadable_body(format!("it nests {depth} levels deep, {deepest} are read")));
     }
+    if body.trim_ascii_start().first().is_some_and(|first| *first == b'[') {
+        return Err(Problem::wrong_shape("the body must be an object, not an array"));
+    }
     serde_json::from_slice(body).map_err(|error| match error.classify() {
         serde_json::error::Category::Data => Problem::wrong_shape(error),
         _ => Problem::unreadable_body(error),

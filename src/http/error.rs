@@ -223,6 +223,7 @@ pub fn count(metrics: &Metrics, failure: FailureCode) {
         "panicked" => metrics.panics.inc(),
         "overloaded" => metrics.shed("load"),
         "rate_exceeded" => metrics.shed("rate"),
+        "body_too_slow" => metrics.timed_out("body"),
         _ => {}
     }
 }

@@ -169,7 +169,7 @@ fn record_answer<B>(response: &Response<B>, _: Duration, span: &tracing::Span) {
 
 /// Drops a request id that is too long or not plain: it would stand in the log and in the answer.
 fn without_odd_id(mut request: Request) -> Request {
-    let odd = |id: &HeaderValue| id.len() > LONGEST_REQUEST_ID || id.to_str().is_err();
+    let odd = |id: &HeaderValue| id.is_empty() || id.len() > LONGEST_REQUEST_ID || id.to_str().is_err();
     if request.headers().get(REQUEST_ID).is_some_and(odd) {
         request.headers_mut().remove(REQUEST_ID);
     }

@@ -125,11 +125,16 @@ impl Server {
         });
         signals.stop().await;
         lifecycle.enter(Phase::Draining);
-        sleep(self.options.drain.delay).await;
+        tokio::select! {
+            () = sleep(self.options.drain.delay) => {}
+            () = signals.stop() => {}
+        }
         close.send_replace(true);
         let _ = receiving.await;
         let Some(open) = Arc::into_inner(open) else { return ExitCode::FAILURE };
         let drained = tokio::select! {
+            // When nothing is under way a further signal changes nothing.
+            biased;
             drained = timeout(self.options.drain.deadline, open.shutdown()) => drained.is_ok(),
             () = signals.stop() => false,
         };

@@ -46,6 +46,9 @@ impl Share {
     /// Takes more: what is held by all stays within the capacity, or this share is the only one. So whoever is alone is
     /// always admitted, and one rule serves one and many.
     pub fn grow(&mut self, amount: usize) -> Result<(), Exhausted> {
+        if amount == 0 {
+            return Ok(());
+        }
         let own = self.held;
         let room = |held: usize| {
             let after = held.checked_add(amount)?;

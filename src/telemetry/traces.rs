@@ -2,11 +2,11 @@
 //!
 //! A request's `traceparent` (W3C Trace Context) is honoured: its trace goes on here.
 
-use anyhow::Context;
+use anyhow::Context as _;
 use axum::http::HeaderMap;
-use opentelemetry::TraceId;
 use opentelemetry::propagation::{Extractor, TextMapPropagator};
-use opentelemetry::trace::{TraceContextExt, TracerProvider};
+use opentelemetry::trace::{SpanContext, TraceContextExt, TracerProvider};
+use opentelemetry::{Context, TraceId};
 use opentelemetry_otlp::{SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::propagation::TraceContextPropagator;
@@ -58,13 +58,11 @@ pub fn continue_trace(span: &tracing::Span, headers: &HeaderMap) {
 /// The id of the trace that a request belongs to: codif's own when it traces, else the caller's.
 pub fn trace_id(headers: &HeaderMap) -> Option<TraceId> {
     let span = tracing::Span::current();
-    let context = match (span.is_disabled(), headers.contains_key("traceparent")) {
-        (false, _) => span.context(),
-        (true, true) => TraceContextPropagator::new().extract(&Headers(headers)),
-        (true, false) => return None,
-    };
-    let span_context = context.span().span_context().clone();
-    span_context.is_valid().then(|| span_context.trace_id())
+    let own = (!span.is_disabled()).then(|| span.context());
+    let given =
+        || headers.contains_key("traceparent").then(|| TraceContextPropagator::new().extract(&Headers(headers)));
+    let id = |context: Context| Some(context.span().span_context().clone()).filter(SpanContext::is_valid);
+    own.and_then(id).or_else(|| given().and_then(id)).map(|context| context.trace_id())
 }
 
 struct Headers<'a>(&'a HeaderMap);

@@ -5,6 +5,9 @@ use std::collections::BTreeMap;
 use crate::process::{configuration, path};
 use crate::support::{codif, codif_with_environment, refusal, stderr, succeeded};
 
+/// Names and values.
+type Pairs<'a> = &'a [(&'a str, &'a str)];
+
 const CHECK: [&str; 2] = ["serve", "--check-config"];
 
 /// The effective configuration as it is printed.
@@ -67,7 +70,7 @@ fn secrets_are_hidden_wherever_they_come_from() {
     let of_file = ["--config", path(&file)];
     let in_environment = [("API_USERNAME", "nom-tu"), ("API_PASSWORD", "mot-tu"), ("AUTH_API", "True")];
     let as_flags = ["--auth-username", "nom-tu", "--auth-password=mot-tu"];
-    let sources: [(&[&str], &[(&str, &str)]); 3] = [(&of_file, &[]), (&[], &in_environment), (&as_flags, &[])];
+    let sources: [(&[&str], Pairs<'_>); 3] = [(&of_file, &[]), (&[], &in_environment), (&as_flags, &[])];
     for (arguments, environment) in sources {
         let output = codif_with_environment(&[&CHECK[..], arguments].concat(), environment);
         let said = stderr(&output);

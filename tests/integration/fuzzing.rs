@@ -146,7 +146,7 @@ fn nearly_json(documents: Vec<Value>) -> impl Strategy<Value = Vec<u8>> {
     edited((prop::sample::select(documents), changes).prop_map(|(mut document, changes)| {
         for (place, change) in changes {
             let places = places(&document);
-            change.make(&mut document, place.get(&places));
+            change.make(&mut document, place.get(places.as_slice()).as_str());
         }
         document.to_string().into_bytes()
     }))

@@ -8,6 +8,9 @@ use crate::process::Process;
 use crate::replies::{ONE_ACTIVITY, ONE_FORM, Reply, get, post};
 use crate::support::Server;
 
+/// Names and values.
+type Headers<'a> = &'a [(&'a str, &'a str)];
+
 const TRACE: &str = "4bf92f3577b34da6a3ce929d0e0e4736";
 
 #[test]
@@ -122,7 +125,7 @@ fn every_request_is_a_success_or_a_failure() {
         "/nothing/at/all",
         "/metrics",
     ];
-    let posts: [(&str, &[(&str, &str)], &str); 18] = [
+    let posts: [(&str, Headers<'_>, &str); 18] = [
         ("/v1/code", &[], ONE_ACTIVITY),
         ("/v1/code", &[], r#"{"activities":[]}"#),
         ("/v1/code", &[], "{"),

@@ -96,7 +96,8 @@ impl<S: Answers> Reception<S> {
         let service = self.service.clone();
         let service = service_fn(move |request: Request<Incoming>| {
             attention.turn_to(Awaiting::Answer);
-            let answer = service.clone().oneshot(request.map(|body| Body::new(LingeringBody::from(body))));
+            let request = request.map(|body| Body::new(LingeringBody::new(body, attention.clone())));
+            let answer = service.clone().oneshot(request);
             let attention = attention.clone();
             async move {
                 let answer = answer.await;

@@ -13,6 +13,8 @@ use hyper::body::{Body, Frame, Incoming, SizeHint};
 use tokio::runtime::Handle;
 use tokio::time::timeout;
 
+use super::patience::Attention;
+
 /// A client that sends less than this in this time is not in the middle of sending.
 const LEAST: usize = 16 << 10;
 const WHILE: Duration = Duration::from_secs(1);
@@ -22,11 +24,15 @@ const LONGEST: Duration = Duration::from_secs(10);
 const MOST: usize = 256 << 20;
 
 /// The body.
-pub struct LingeringBody(Option<Incoming>);
+pub struct LingeringBody {
+    body: Option<Incoming>,
+    attention: Attention,
+}
 
-impl From<Incoming> for LingeringBody {
-    fn from(body: Incoming) -> Self {
-        Self(Some(body))
+impl LingeringBody {
+    /// The body of a request on a connection.
+    pub fn new(body: Incoming, attention: Attention) -> Self {
+        Self { body: Some(body), attention }
     }
 }
 
@@ -38,28 +44,34 @@ impl Body for LingeringBody {
         mut self: Pin<&mut Self>,
         context: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, hyper::Error>>> {
-        let Some(body) = &mut self.0 else { return Poll::Ready(None) };
+        let Some(body) = &mut self.body else { return Poll::Ready(None) };
         let frame = Pin::new(body).poll_frame(context);
         if matches!(frame, Poll::Ready(Some(Err(_)))) {
             // Nothing more can come of it.
-            self.0 = None;
+            self.body = None;
         }
         frame
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.as_ref().is_none_or(Body::is_end_stream)
+        self.body.as_ref().is_none_or(Body::is_end_stream)
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.as_ref().map_or_else(SizeHint::default, Body::size_hint)
+        self.body.as_ref().map_or_else(SizeHint::default, Body::size_hint)
     }
 }
 
 impl Drop for LingeringBody {
     fn drop(&mut self) {
-        if let (Some(body), Ok(runtime)) = (self.0.take().filter(|body| !body.is_end_stream()), Handle::try_current()) {
-            runtime.spawn(timeout(LONGEST, take_in(body)));
+        let left = self.body.take().filter(|body| !body.is_end_stream());
+        if let (Some(body), Ok(runtime)) = (left, Handle::try_current()) {
+            let attention = self.attention.clone();
+            attention.linger(true);
+            runtime.spawn(async move {
+                let _ = timeout(LONGEST, take_in(body)).await;
+                attention.linger(false);
+            });
         }
     }
 }

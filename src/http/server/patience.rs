@@ -26,21 +26,37 @@ pub enum Awaiting {
     NextRequest,
 }
 
-/// What a connection waits for, and since when; known to the socket and to the service behind it.
+/// What a connection waits for, known to the socket, to the service behind it and to the bodies of its requests.
 #[derive(Clone)]
-pub struct Attention(Arc<Mutex<(Awaiting, Instant)>>);
+pub struct Attention(Arc<Mutex<State>>);
+
+#[derive(Clone, Copy)]
+struct State {
+    awaiting: Awaiting,
+    since: Instant,
+    /// Whether the rest of a refused body is being taken in.
+    lingering: bool,
+}
 
 impl Attention {
     fn new() -> Self {
-        Self(Arc::new(Mutex::new((Awaiting::FirstByte, Instant::now()))))
+        let state = State { awaiting: Awaiting::FirstByte, since: Instant::now(), lingering: false };
+        Self(Arc::new(Mutex::new(state)))
     }
 
     /// Says what is waited for from now on.
     pub fn turn_to(&self, awaiting: Awaiting) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (awaiting, Instant::now());
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (state.awaiting, state.since) = (awaiting, Instant::now());
     }
 
-    fn now(&self) -> (Awaiting, Instant) {
+    /// Says that the rest of a body is being taken in, or no longer.
+    pub fn linger(&self, lingering: bool) {
+        let mut state = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        (state.lingering, state.since) = (lingering, Instant::now());
+    }
+
+    fn now(&self) -> State {
         *self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -75,8 +91,9 @@ impl PatientStream {
     /// Nothing to read yet: is the client's time over?
     fn keep_waiting(&mut self, context: &mut Context<'_>) -> Poll<Result<()>> {
         loop {
-            let (awaiting, since) = self.attention.now();
+            let State { awaiting, since, lingering } = self.attention.now();
             let (patience, name) = match awaiting {
+                _ if lingering => (self.patience.idle, "next_request"),
                 Awaiting::FirstByte => (self.patience.first_byte, "first_byte"),
                 Awaiting::Head => (self.patience.head, "head"),
                 // While a request is being answered nothing is waited for. The timer runs all the same: it wakes this
@@ -85,8 +102,8 @@ impl PatientStream {
             };
             arm(&mut self.reading_until, since + patience);
             ready!(expired(&mut self.reading_until, context));
-            if awaiting == Awaiting::Answer {
-                self.attention.turn_to(Awaiting::Answer);
+            if awaiting == Awaiting::Answer || lingering {
+                self.attention.turn_to(awaiting);
             } else {
                 self.metrics.timed_out(name);
                 let reason = format!("the client kept codif waiting: {name}");
@@ -129,8 +146,11 @@ impl AsyncRead for PatientStream {
         match Pin::new(&mut self.stream).poll_read(context, buffer) {
             Poll::Pending => self.keep_waiting(context),
             Poll::Ready(result) => {
-                let (awaiting, _) = self.attention.now();
-                if buffer.filled().len() > before && matches!(awaiting, Awaiting::FirstByte | Awaiting::NextRequest) {
+                let State { awaiting, lingering, .. } = self.attention.now();
+                if !lingering
+                    && buffer.filled().len() > before
+                    && matches!(awaiting, Awaiting::FirstByte | Awaiting::NextRequest)
+                {
                     self.attention.turn_to(Awaiting::Head);
                 }
                 Poll::Ready(result)
