@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use serde::Serialize;
+use serde_json::value::{RawValue, to_raw_value};
 
 pub mod activity;
 pub mod classifier;
@@ -41,7 +42,7 @@ pub struct ModelVersion {
 }
 
 /// A label a model can give, with all that is said of it in an answer.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Label {
     /// The code.
     pub code: Code,
@@ -49,6 +50,31 @@ pub struct Label {
     pub title: String,
     /// The codes above it, from the section down.
     pub path: Vec<Code>,
+    /// Title and path as JSON: they are written in every answer, and made once.
+    pub written: WrittenLabel,
+}
+
+/// What never changes of a label, as JSON.
+#[derive(Debug)]
+pub struct WrittenLabel {
+    /// The title.
+    pub title: Box<RawValue>,
+    /// The path.
+    pub path: Box<RawValue>,
+}
+
+impl Label {
+    /// A label of a nomenclature.
+    pub fn new(code: Code, title: String, path: Vec<Code>) -> serde_json::Result<Self> {
+        let written = WrittenLabel { title: to_raw_value(&title)?, path: to_raw_value(&path)? };
+        Ok(Self { code, title, path, written })
+    }
+}
+
+impl PartialEq for Label {
+    fn eq(&self, other: &Self) -> bool {
+        (&self.code, &self.title, &self.path) == (&other.code, &other.title, &other.path)
+    }
 }
 
 /// A loaded model with everything needed to code.

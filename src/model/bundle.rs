@@ -145,11 +145,11 @@ fn labels(codes: &[String], nomenclature: &Nomenclature) -> Result<Vec<Arc<Label
     for text in codes {
         let entry = text.parse::<Code>().ok().and_then(|code| nomenclature.entry(&code));
         match entry.filter(|entry| entry.level == Level::SubClass) {
-            Some(entry) => labels.push(Arc::new(Label {
-                code: entry.code.clone(),
-                title: entry.title.clone(),
-                path: nomenclature.path(&entry.code),
-            })),
+            Some(entry) => {
+                let path = nomenclature.path(&entry.code);
+                let label = Label::new(entry.code.clone(), entry.title.clone(), path);
+                labels.push(Arc::new(label.map_err(|error| error.to_string())?));
+            }
             None => outside.push(text.as_str()),
         }
     }

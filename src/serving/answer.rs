@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
+use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use crate::coding::activity::{Activity, ActivityError, LONGEST_ID, LONGEST_TEXT, RawActivity};
@@ -76,7 +77,7 @@ struct GivenCode(Arc<Label>);
 
 impl Serialize for GivenCode {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.collect_str(&self.0.code)
+        self.0.code.serialize(serializer)
     }
 }
 
@@ -88,9 +89,9 @@ fn ranked<S: Serializer>(predictions: &[Prediction], serializer: S) -> Result<S:
     serializer.collect_seq((1..).zip(predictions).map(|(rank, prediction)| PredictionAnswer {
         rank,
         code: &prediction.label.code,
-        title: &prediction.label.title,
+        title: &prediction.label.written.title,
         probability: prediction.probability,
-        path: &prediction.label.path,
+        path: &prediction.label.written.path,
     }))
 }
 
@@ -120,13 +121,13 @@ struct PredictionAnswer<'a> {
     #[schema(value_type = String, example = "9602A")]
     code: &'a Code,
     /// Its title.
-    #[schema(example = "Coiffure")]
-    title: &'a str,
+    #[schema(value_type = String, example = "Coiffure")]
+    title: &'a RawValue,
     /// Between 0 and 1.
     probability: f64,
     /// The codes above it, from the section down.
     #[schema(value_type = Vec<String>, example = json!(["S", "96", "960", "9602"]))]
-    path: &'a [Code],
+    path: &'a RawValue,
 }
 
 /// What one term adds.

@@ -88,7 +88,8 @@ impl StageTimes {
             // In whole microseconds: writing a fraction costs more than many a stage.
             let microseconds = spent.as_micros();
             let (whole, thousandths) = (microseconds / 1000, microseconds % 1000);
-            let _ = write!(header, "{separator}{};dur={whole}.{thousandths:03}", stage.name());
+            header.extend([separator, stage.name(), ";dur="]);
+            let _ = write!(header, "{whole}.{thousandths:03}");
         }
         header
     }

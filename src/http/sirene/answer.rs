@@ -107,7 +107,7 @@ impl Serialize for Echo<'_> {
         let mut map = serializer.serialize_map(Some(3))?;
         map.serialize_entry("code", &self.prediction.label.code)?;
         map.serialize_entry("probabilite", &self.probability)?;
-        map.serialize_entry("libelle", &self.prediction.label.title)?;
+        map.serialize_entry("libelle", &self.prediction.label.written.title)?;
         map.end()
     }
 }
