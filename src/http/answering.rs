@@ -41,8 +41,8 @@ pub struct Piece {
 pub struct Job<Item> {
     /// The activities, as they were found in the body.
     pub items: Vec<Item>,
-    /// Most activities of the route.
-    pub allowed: usize,
+    /// Their share of what may be in work.
+    pub admitted: Share,
     /// What stands before the elements, and after.
     pub frame: (&'static str, &'static str),
 }
@@ -72,7 +72,8 @@ where
         }
         Ok(memory.grow(piece.json.len()).map_err(Problem::from)?)
     };
-    let pieces = work_on_each(app, size, job.items, job.allowed, work, weigh).await?;
+    let pieces = app.desk.run_pieces(size, job.items, work, weigh).await?;
+    drop(job.admitted);
     times.wait_beside(started.elapsed(), if size == Size::Small { 1 } else { app.desk.pool.size() });
     times.merge(&clock.times());
     let mut response = framed(job.frame, pieces, memory);
@@ -81,25 +82,12 @@ where
     Ok(response)
 }
 
-/// Works on items piece by piece, once they are admitted by their number; each result is seen by `done` as it comes.
-pub async fn work_on_each<Item, T, E>(
-    app: &App,
-    size: Size,
-    items: Vec<Item>,
-    allowed: usize,
-    work: impl Fn(Vec<Item>) -> Result<T, E> + Clone + Send + 'static,
-    done: impl FnMut(&T) -> Result<(), E>,
-) -> Result<Vec<T>, E>
-where
-    Item: Send + 'static,
-    T: Send + 'static,
-    E: From<Problem> + From<Panicked> + Send + 'static,
-{
-    if items.len() > allowed {
-        return Err(Problem::too_many_activities(items.len(), allowed).into());
+/// Admits activities by their number, at once or not at all: to be asked as soon as they are counted.
+pub fn admit(app: &App, count: usize, allowed: usize) -> Result<Share, Problem> {
+    if count > allowed {
+        return Err(Problem::too_many_activities(count, allowed));
     }
-    let _admitted = app.desk.activities.take(items.len()).map_err(Problem::from)?;
-    app.desk.run_pieces(size.with_activities(items.len()), items, work, done).await
+    Ok(app.desk.activities.take(count)?)
 }
 
 /// The pieces between what stands before and after them. Of several pieces the memory is held until the last is sent.

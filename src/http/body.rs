@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use bytes::{Bytes, BytesMut};
 use http_body_util::{BodyExt, LengthLimitError};
+use hyper::body::Body as _;
 
 use super::App;
 use super::error::Problem;
@@ -52,6 +53,7 @@ async fn within<T>(patience: Duration, reading: impl Future<Output = Result<T, P
 }
 
 async fn read(mut body: Body, memory: &mut Share) -> Result<Bytes, Problem> {
+    let announced = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
     while let Some(frame) = body.frame().await {
@@ -62,7 +64,9 @@ async fn read(mut body: Body, memory: &mut Share) -> Result<Bytes, Problem> {
             continue;
         }
         if all.is_empty() {
-            all.reserve(first.len() + data.len().max(FIRST_ROOM));
+            // The whole room at once, where the length is known: growing would copy what has come, again and again. Memory
+            // that is not written to costs nothing.
+            all.reserve(announced.unwrap_or(first.len() + data.len().max(FIRST_ROOM)));
             all.extend_from_slice(&std::mem::take(&mut first));
         }
         all.extend_from_slice(&data);

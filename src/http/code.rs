@@ -10,13 +10,14 @@ use serde_json::value::RawValue;
 use utoipa::ToSchema;
 
 use super::App;
-use super::answering::{Job, Piece, answer_each, code_piece, elements};
+use super::answering::{Job, Piece, admit, answer_each, code_piece, elements};
 use super::body::{Payload, json_depth};
 use super::error::Problem;
 use crate::coding::activity::RawActivity;
 use crate::coding::{Coder, CodingOptions};
 use crate::serving::Coders;
 use crate::serving::answer::{Answer, Sorted};
+use crate::serving::desk::Size;
 use crate::telemetry::Metrics;
 use crate::telemetry::stages::{Stage, StageClock};
 
@@ -99,10 +100,12 @@ pub struct CodeResponse {
 )]
 pub async fn code(State(app): State<App>, mut payload: Payload) -> Result<Response, Problem> {
     let (bytes, served, depth) = (payload.bytes.clone(), Arc::clone(&app.coders), app.limits.json_depth);
-    let asked = app.desk.run(payload.size(), move || Asked::read(&bytes, &served, depth)).await??;
+    let size = Size::of_skimmed_body(bytes.len());
+    let asked = app.desk.run(size, move || Asked::read(&bytes, &served, depth)).await??;
     payload.clock.lap(Stage::Parse);
     let Asked { activities, coders, options } = asked;
-    let job = Job { items: activities, allowed: app.limits.activities, frame: ("{\"results\":[", "]}") };
+    let admitted = admit(&app, activities.len(), app.limits.activities)?;
+    let job = Job { items: activities, admitted, frame: ("{\"results\":[", "]}") };
     let (metrics, longest) = (app.metrics.clone(), app.limits.text);
     let work = move |items: Vec<Bytes>| piece(&items, &coders, options, longest, &metrics);
     answer_each(&app, payload, job, work).await

@@ -19,6 +19,7 @@ use std::sync::Arc;
 
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
+use axum::routing::post;
 use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
 use utoipa::openapi::{ObjectBuilder, Required, Type};
 use utoipa_axum::router::OpenApiRouter;
@@ -48,8 +49,10 @@ pub fn is_route(route: &str) -> bool {
 /// The routes at the root.
 fn at_the_root() -> OpenApiRouter<App> {
     OpenApiRouter::new()
-        .routes(routes!(older::predict, current::predict))
-        .routes(routes!(current::predict_with_slash))
+        .routes(routes!(older::predict))
+        .routes(routes!(current::predict))
+        // The same without the slash, and without a redirect, which would lose the body.
+        .route("/predict", post(current::predict))
         .routes(routes!(older::predict_batch))
         .routes(routes!(older::evaluation))
         .routes(routes!(explain::predict_and_explain))
@@ -63,6 +66,13 @@ pub fn routes() -> OpenApiRouter<App> {
 /// What the OpenAPI document says of them: those at the root, and the same under `{nomenclature}` with their parameter.
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let mut document = routes().into_openapi();
+    for mount in ["", "/{nomenclature}"] {
+        let post = document.paths.paths.get(&format!("{mount}/predict/")).and_then(|item| item.post.clone());
+        if let Some((item, mut post)) = document.paths.paths.get_mut(&format!("{mount}/predict")).zip(post) {
+            post.operation_id = Some("predict_without_slash".to_owned());
+            item.post = Some(post);
+        }
+    }
     let nomenclature = ParameterBuilder::new()
         .name("nomenclature")
         .parameter_in(ParameterIn::Path)

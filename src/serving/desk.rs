@@ -11,6 +11,8 @@ const PIECE: usize = 64;
 /// thread for less than half a millisecond (`just bench`).
 const FEW_ACTIVITIES: usize = 4;
 const FEW_BYTES: usize = 2048;
+/// Most bytes that are skimmed where they arrive: at about a gigabyte a second.
+const FEW_SKIMMED_BYTES: usize = 64 << 10;
 
 /// Where requests are worked on.
 #[derive(Clone)]
@@ -36,6 +38,11 @@ impl Size {
     /// Of a request whose body has so many bytes.
     pub fn of_body(bytes: usize) -> Self {
         if bytes <= FEW_BYTES { Self::Small } else { Self::Big }
+    }
+
+    /// Of a body of so many bytes that is only skimmed, to count its activities: a refusal does not wait for a thread then.
+    pub fn of_skimmed_body(bytes: usize) -> Self {
+        if bytes <= FEW_SKIMMED_BYTES { Self::Small } else { Self::Big }
     }
 
     /// The same, once its activities are counted.
@@ -82,7 +89,8 @@ impl Desk {
             done(&result)?;
             return Ok(vec![result]);
         }
-        let pieces = pieces(items).into_iter().map(|piece| {
+        // Fifty thousand items take milliseconds to be told apart: that too is work for the pool.
+        let pieces = self.pool.run(move || pieces(items)).await?.into_iter().map(|piece| {
             let work = work.clone();
             async move { self.pool.run(move || work(piece)).await? }
         });

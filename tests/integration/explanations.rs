@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use codif::coding::activity::{Activity, RawActivity};
+use codif::coding::explain::letters::attributions;
 use codif::coding::{Coder, CodingOptions};
 use codif::model::bundle;
 use codif::nomenclature::Nomenclatures;
@@ -37,6 +38,34 @@ fn contributions_sum_to_the_logit_minus_the_bias() {
         let covariates = explanation.contributions.iter().filter(|term| term.term.starts_with("nature=")).count();
         assert_eq!(covariates, usize::from(nature.is_some()));
     }
+}
+
+#[test]
+fn letters_and_words_share_what_the_text_adds() {
+    let coder = coder();
+    // Typed words, with the normalised words that each of them stands for.
+    let typed = "Œuvre  d'ART, Pâtisserie-boulangerie 2 crêpes";
+    let terms = [vec!["oeuvre"], vec!["art"], vec!["patisserie", "boulangerie"], vec![], vec!["crepes"]];
+    let activity = Activity::of_text(typed).unwrap();
+    let options = CodingOptions { explain: true, ..CodingOptions::default() };
+    let coding = coder.code(std::slice::from_ref(&activity), options).unwrap().remove(0);
+    let contributions = coding.explanation.unwrap().contributions;
+    let best = coder.labels.iter().position(|l| l.code == coding.predictions[0].label.code).unwrap();
+    let attribution = attributions(&coder, &activity, typed, &[best]).unwrap().remove(0);
+    assert_eq!(attribution.letters.len(), typed.chars().count());
+    assert_eq!(attribution.words.len(), terms.len());
+    for (place, (terms, found)) in terms.iter().zip(&attribution.words).enumerate() {
+        let of_term = |term: &&str| contributions.iter().find(|c| c.term == *term).unwrap().contribution;
+        let expected: f64 = terms.iter().map(of_term).sum();
+        assert!((found - expected).abs() < 1e-4, "word {place}: {found} instead of {expected}");
+    }
+    let letter = |place: usize| attribution.letters[place];
+    assert_ne!(letter(0), 0.0, "œ stands for two letters");
+    for (place, character) in typed.chars().enumerate().filter(|(_, character)| !character.is_alphabetic()) {
+        assert_eq!(letter(place), 0.0, "{character:?} adds nothing");
+    }
+    let sum: f64 = attribution.letters.iter().sum();
+    assert!((sum - attribution.words.iter().sum::<f64>()).abs() < 1e-9);
 }
 
 #[test]

@@ -1,10 +1,11 @@
 //! The current form: `GET /`, `POST /predict/` and `POST /predict`.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
@@ -14,14 +15,16 @@ use utoipa::ToSchema;
 use super::answer::Selection;
 use super::faults::{Fault, Faults, Refusal, both, object, tuple};
 use super::form_coder::FormCoder;
-use super::query::Parameters;
+use super::query::{Parameters, WantedQuery};
 use super::{Answering, form};
 use crate::coding::Coder;
 use crate::coding::activity::RawActivity;
 use crate::http::App;
-use crate::http::answering::{Job, answer_each};
+use crate::http::answering::{Job, admit, answer_each};
 use crate::http::body::Payload;
 use crate::http::error::Problem;
+use crate::serving::desk::Size;
+use crate::telemetry::Metrics;
 use crate::telemetry::stages::Stage;
 
 /// The model behind the Sirene routes.
@@ -119,34 +122,7 @@ pub async fn model_of_nomenclature(Answering(coder): Answering) -> Json<ModelOfS
     path = "/predict/",
     tag = "sirene",
     params(
-        ("nb_echos_max" = Option<i64>, Query, description = "How many predictions, 1 or more; 5 by default", minimum = 1),
-        ("prob_min" = Option<f64>, Query, description = "Least probability of a prediction; 0.01 by default"),
-        ("num_workers" = Option<String>, Query, description = "Ignored"),
-        ("batch_size" = Option<String>, Query, description = "Ignored"),
-    ),
-    request_body = FormsRequest,
-    responses(
-        (status = 200, description = "One object a form, in order", body = Vec<RanksResponse>),
-        (status = 422, description = "What is wrong; the request is refused whole", body = Faults),
-    )
-)]
-pub async fn predict_with_slash(
-    app: State<App>,
-    answering: Answering,
-    parameters: Parameters,
-    payload: Payload,
-) -> Result<Response, Refusal> {
-    predict(app, answering, parameters, payload).await
-}
-
-/// Code forms (Sirene contract)
-#[utoipa::path(
-    post,
-    path = "/predict",
-    tag = "sirene",
-    params(
-        ("nb_echos_max" = Option<i64>, Query, description = "How many predictions, 1 or more; 5 by default", minimum = 1),
-        ("prob_min" = Option<f64>, Query, description = "Least probability of a prediction; 0.01 by default"),
+        WantedQuery,
         ("num_workers" = Option<String>, Query, description = "Ignored"),
         ("batch_size" = Option<String>, Query, description = "Ignored"),
     ),
@@ -163,32 +139,49 @@ pub async fn predict(
     mut payload: Payload,
 ) -> Result<Response, Refusal> {
     let wanted = parameters.wanted();
-    let activities = read(&app, &payload).await?;
-    let (wanted, activities) = both(wanted, activities)?;
+    let (bytes, deepest) = (payload.bytes.clone(), app.limits.json_depth);
+    let skimmed = app.desk.run(Size::of_skimmed_body(bytes.len()), move || forms(&bytes, deepest)).await?;
+    let count = skimmed.as_ref().map_or(0, Vec::len);
+    let admitted = admit(&app, count, app.limits.sirene_activities)?;
+    let activities = match skimmed {
+        Ok(forms) => read(&app, &payload, forms).await?,
+        Err(fault) => Err(fault.into()),
+    };
+    let (wanted, activities) = match both(wanted, activities) {
+        Ok(read) => read,
+        // There may be as many faults as forms: they are written where there is time.
+        Err(faults) => return Ok(app.desk.run(payload.size(), move || faults.into_response()).await?),
+    };
     payload.clock.lap(Stage::Parse);
     let coder = FormCoder::new(coder, &app, Selection::current(wanted, &app.sirene)).with_version();
-    let job = Job { items: activities, allowed: app.limits.sirene_activities, frame: ("[", "]") };
+    let job = Job { items: activities, admitted, frame: ("[", "]") };
     Ok(answer_each(&app, payload, job, move |forms| coder.piece(forms)).await?)
 }
 
-/// The activities of a body, or all that is wrong with its forms.
-async fn read(app: &App, payload: &Payload) -> Result<Result<Vec<RawActivity>, Faults>, Problem> {
-    let (bytes, deepest) = (payload.bytes.clone(), app.limits.json_depth);
-    let forms = match app.desk.run(payload.size(), move || forms(&bytes, deepest)).await? {
-        Ok(forms) => forms,
-        Err(fault) => return Ok(Err(fault.into())),
-    };
-    if forms.len() > app.limits.sirene_activities {
-        return Err(Problem::too_many_activities(forms.len(), app.limits.sirene_activities));
-    }
+/// The activities of the forms, or all that is wrong with them.
+async fn read(
+    app: &App,
+    payload: &Payload,
+    forms: Vec<(usize, Bytes)>,
+) -> Result<Result<Vec<RawActivity>, Faults>, Problem> {
     let size = payload.size().with_activities(forms.len());
     let body = payload.bytes.clone();
     let read = move |forms: Vec<(usize, Bytes)>| {
         Ok::<_, Problem>(forms.into_iter().map(|form| read_form(&body, form)).collect::<Vec<_>>())
     };
     let pieces = app.desk.run_pieces(size, forms, read, |_| Ok(())).await?;
+    let (bytes, metrics) = (payload.bytes.clone(), Arc::clone(&app.metrics));
+    app.desk.run(size, move || Ok(gathered(pieces.into_iter().flatten(), &bytes, &metrics))).await?
+}
+
+/// All the activities; or the faults of all the forms, and last that some have no description.
+fn gathered(
+    forms: impl Iterator<Item = Result<RawActivity, Vec<Fault>>>,
+    body: &[u8],
+    metrics: &Metrics,
+) -> Result<Vec<RawActivity>, Faults> {
     let (mut activities, mut faults, mut blank) = (Vec::new(), Faults::default(), Vec::new());
-    for (place, form) in pieces.into_iter().flatten().enumerate() {
+    for (place, form) in forms.enumerate() {
         match form {
             Ok(activity) => {
                 let described = activity.description.as_ref().is_some_and(|text| !text.trim().is_empty());
@@ -199,12 +192,12 @@ async fn read(app: &App, payload: &Payload) -> Result<Result<Vec<RawActivity>, F
         }
     }
     if !blank.is_empty() {
-        blank.iter().for_each(|_| app.metrics.activity_error("empty_description"));
+        blank.iter().for_each(|_| metrics.activity_error("empty_description"));
         let message = format!("The description_activity is missing at indices: {}", tuple(&blank));
-        let body: Option<&RawValue> = serde_json::from_slice(&payload.bytes).ok();
+        let body: Option<&RawValue> = serde_json::from_slice(body).ok();
         faults.push(Fault::rule(vec!["body".into()], message, &body));
     }
-    Ok(faults.or(activities))
+    faults.or(activities)
 }
 
 fn read_form(body: &[u8], (place, json): (usize, Bytes)) -> Result<RawActivity, Vec<Fault>> {

@@ -12,7 +12,7 @@ use super::answer::Selection;
 use super::columns::Lines;
 use super::faults::{Detail, Faults, Refusal, both};
 use super::form_coder::FormCoder;
-use super::query::{Parameters, Wanted};
+use super::query::{LineQuery, Parameters, Wanted};
 use crate::coding::activity::Activity;
 use crate::coding::explain::letters::attributions;
 use crate::http::App;
@@ -48,11 +48,7 @@ pub struct ExplainedEcho {
     path = "/predict-and-explain",
     tag = "sirene",
     params(
-        ("text_description" = Option<String>, Query, description = "The text", example = "coiffure à domicile"),
-        ("type_liasse" = Option<String>, Query, description = "Kind of registration form"),
-        ("nature" = Option<String>, Query, description = "Nature of the activity, two digits"),
-        ("surface" = Option<String>, Query, description = "Class of the surface, 1 to 4"),
-        ("event" = Option<String>, Query, description = "Event, two digits and one of A, P, M, F"),
+        LineQuery,
         ("top_k" = Option<i64>, Query, description = "How many codes, 1 to 50; 3 by default", minimum = 1),
         ("prob_min" = Option<f64>, Query, description = "Codes are more probable than this; 0.01 by default"),
     ),

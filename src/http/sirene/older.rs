@@ -12,11 +12,11 @@ use super::columns::Lines;
 use super::current::RanksResponse;
 use super::faults::{Detail, Faults, Refusal};
 use super::form_coder::FormCoder;
-use super::query::Parameters;
+use super::query::{LineQuery, Parameters, WantedQuery};
 use crate::coding::Coding;
 use crate::coding::activity::RawActivity;
 use crate::http::App;
-use crate::http::answering::{Job, Piece, answer_each, work_on_each};
+use crate::http::answering::{Job, Piece, admit, answer_each};
 use crate::http::body::Payload;
 use crate::nomenclature::Code;
 use crate::serving::desk::Size;
@@ -95,13 +95,8 @@ pub struct EvaluationResponse {
     tag = "sirene",
     params(
         ("text_feature" = Option<String>, Query, description = "The text; or text_description", example = "coiffure à domicile"),
-        ("text_description" = Option<String>, Query, description = "The text; or text_feature"),
-        ("type_liasse" = Option<String>, Query, description = "Kind of registration form"),
-        ("nature" = Option<String>, Query, description = "Nature of the activity, two digits"),
-        ("surface" = Option<String>, Query, description = "Class of the surface, 1 to 4"),
-        ("event" = Option<String>, Query, description = "Event, two digits and one of A, P, M, F"),
-        ("nb_echos_max" = Option<i64>, Query, description = "How many predictions, 1 or more; 5 by default", minimum = 1),
-        ("prob_min" = Option<f64>, Query, description = "Predictions are more probable than this; 0.01 by default"),
+        LineQuery,
+        WantedQuery,
     ),
     responses(
         (status = 200, description = "The predictions", body = RanksResponse),
@@ -130,10 +125,7 @@ pub async fn predict(
     post,
     path = "/predict-batch",
     tag = "sirene",
-    params(
-        ("nb_echos_max" = Option<i64>, Query, description = "How many predictions, 1 or more; 5 by default", minimum = 1),
-        ("prob_min" = Option<f64>, Query, description = "Predictions are more probable than this; 0.01 by default"),
-    ),
+    params(WantedQuery),
     request_body = ColumnsRequest,
     responses(
         (status = 200, description = "One object a line, in order", body = Vec<RanksResponse>),
@@ -151,7 +143,8 @@ pub async fn predict_batch(
     let lines = read(&app, &payload, false).await?;
     payload.clock.lap(Stage::Parse);
     let coder = FormCoder::new(coder, &app, Selection::older(wanted, &app.sirene));
-    let job = Job { items: lines.activities, allowed: app.limits.sirene_activities, frame: ("[", "]") };
+    let admitted = admit(&app, lines.activities.len(), app.limits.sirene_activities)?;
+    let job = Job { items: lines.activities, admitted, frame: ("[", "]") };
     answer_each(&app, payload, job, move |lines| probable_piece(&coder, lines)).await
 }
 
@@ -175,24 +168,34 @@ pub async fn evaluation(
 ) -> Result<Response, Refusal> {
     let wanted = parameters.wanted()?;
     let Lines { activities, codes } = read(&app, &payload, true).await?;
-    let text = activities.iter().map(|activity| activity.description.clone().unwrap_or_default()).collect();
     let coder = FormCoder::new(coder, &app, Selection::older(wanted, &app.sirene));
     let selection = *coder.selection();
-    let work = move |forms| coder.code(forms, &mut StageClock::start());
+    let work = move |forms: Vec<RawActivity>| {
+        let texts: Vec<_> = forms.iter().map(|form| form.description.clone().unwrap_or_default()).collect();
+        Ok((texts, coder.code(forms, &mut StageClock::start())?))
+    };
     let size = payload.size();
-    let codings = work_on_each(&app, size, activities, app.limits.sirene_activities, work, |_| Ok(())).await?;
+    let admitted = admit(&app, activities.len(), app.limits.sirene_activities)?;
+    let size = size.with_activities(activities.len());
+    let pieces = app.desk.run_pieces(size, activities, work, |_| Ok::<_, Refusal>(())).await?;
+    drop(admitted);
+    let answer = app.desk.run(size, move || axum::Json(evaluated(pieces, codes, selection)).into_response());
+    Ok(answer.await?)
+}
+
+fn evaluated(pieces: Vec<(Vec<String>, Vec<Coding>)>, codes: Vec<String>, selection: Selection) -> EvaluationResponse {
+    let (text, codings): (Vec<_>, Vec<_>) = pieces.into_iter().unzip();
     let best: Vec<(Code, f64, f64)> = codings.iter().flatten().filter_map(|coding| best(coding, &selection)).collect();
     let same =
         |(given, (code, ..)): (&String, &(Code, f64, f64))| given.parse::<Code>().is_ok_and(|given| given == *code);
-    let answer = EvaluationResponse {
+    EvaluationResponse {
         probability: best.iter().map(|(_, probability, _)| *probability).collect(),
         gap: best.iter().map(|(_, _, gap)| *gap).collect(),
         prediction: best.iter().map(|(code, ..)| code.clone()).collect(),
         result: codes.iter().zip(&best).map(same).collect(),
         code: codes,
-        text,
-    };
-    Ok(axum::Json(answer).into_response())
+        text: text.concat(),
+    }
 }
 
 /// The columns of a body.

@@ -6,12 +6,43 @@ use axum::extract::FromRequestParts;
 use axum::extract::Query as FormQuery;
 use axum::http::Uri;
 use axum::http::request::Parts;
+use utoipa::IntoParams;
 
 use super::faults::{Fault, Faults};
 
 /// The parameters of a request's address, as they were sent; of one sent twice the last counts.
 #[derive(Clone, Debug, Default)]
 pub struct Parameters(Vec<(String, String)>);
+
+/// Which predictions are wanted.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "documents what Parameters reads")]
+pub struct WantedQuery {
+    /// How many predictions, 1 or more; 5 by default.
+    #[param(minimum = 1)]
+    nb_echos_max: Option<i64>,
+    /// Least probability of a prediction, itself too small in the older form; 0.01 by default.
+    prob_min: Option<f64>,
+}
+
+/// One activity of the older form.
+#[derive(IntoParams)]
+#[into_params(parameter_in = Query)]
+#[expect(dead_code, reason = "documents what Parameters reads")]
+pub struct LineQuery {
+    /// The text.
+    #[param(example = "coiffure à domicile")]
+    text_description: Option<String>,
+    /// Kind of registration form.
+    type_liasse: Option<String>,
+    /// Nature of the activity, two digits.
+    nature: Option<String>,
+    /// Class of the surface, 1 to 4.
+    surface: Option<String>,
+    /// Event, two digits and one of A, P, M, F.
+    event: Option<String>,
+}
 
 /// How many predictions are wanted, and how probable.
 #[derive(Clone, Copy, Debug, PartialEq)]
