@@ -1,9 +1,9 @@
 #!/usr/bin/env bash
 # Installs what the tests need, then runs every test: first those with a browser, clients and servers of other languages,
-# nextest's own summary last.
-# The exit status is 0 only when everything passed.
+# nextest's own summary last. The exit status is 0 only when everything passed.
 set -uo pipefail
 cd "$(dirname "$0")"
+. tests/tools.sh
 target=${CARGO_TARGET_DIR:-$PWD/target}
 failed=()
 
@@ -15,40 +15,34 @@ step() { # step NAME COMMAND…: runs a command and remembers when it fails
 }
 
 install_nextest() {
-    cargo nextest --version >/dev/null 2>&1 || cargo install cargo-nextest --locked
+    cargo nextest --version >/dev/null 2>&1 || cargo install cargo-nextest --version 0.9.143 --locked
 }
 
 install_deny() {
-    cargo deny --version >/dev/null 2>&1 || cargo install cargo-deny --locked
-}
-
-install_chromium() {
-    [ -x "${CHROMIUM:-/usr/bin/chromium}" ] && return
-    local sudo=
-    [ "$(id -u)" = 0 ] || sudo=sudo
-    $sudo apt-get update -qq && $sudo apt-get install -qq -y --no-install-recommends chromium >/dev/null
+    cargo deny --version >/dev/null 2>&1 || cargo install cargo-deny --version 0.20.2 --locked
 }
 
 # The page in a real browser, against the real server on free ports; the server is stopped by its process id.
-browser() {
-    install_chromium || return
-    (cd tests/browser && npm ci --no-audit --no-fund --silent) || return
-    local log server url status
+browser() (
+    [ -x "${CHROMIUM:-/usr/bin/chromium}" ] || debian chromium || exit
+    (cd tests/browser && npm ci --prefer-offline --no-audit --no-fund --silent) || exit
     log=$(mktemp)
-    "$target/release/codif" serve --listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 2>"$log" &
+    env -u AUTH_API -u API_USERNAME -u API_PASSWORD \
+        "$target/release/codif" serve --listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 >/dev/null 2>"$log" &
     server=$!
-    url=
-    while [ -z "$url" ] && kill -0 "$server" 2>/dev/null; do
-        url=$(sed -n 's|^codif: page and API on \(http://[0-9.:]*\),.*|\1|p' "$log")
+    trap 'kill "$server" 2>/dev/null; wait "$server"; rm -f "$log"' EXIT
+    trap 'exit 130' INT
+    trap 'exit 143' TERM
+    deadline=$((SECONDS + 60))
+    until url=$(sed -n 's|^codif: page and API on \(http://[0-9.:]*\),.*|\1|p' "$log") && [ -n "$url" ]; do
+        if ! kill -0 "$server" 2>/dev/null || [ $SECONDS -ge $deadline ]; then
+            cat "$log" >&2
+            exit 1
+        fi
+        sleep 0.05
     done
-    [ -n "$url" ] || { cat "$log"; return 1; }
-    (cd tests/browser && CODIF_URL=$url npm test --silent)
-    status=$?
-    kill "$server"
-    wait "$server"
-    rm -f "$log"
-    return $status
-}
+    cd tests/browser && CODIF_URL=$url npm test --silent
+)
 
 step "format" cargo fmt --check
 step "lint" cargo clippy --release --all-targets -- -D warnings
@@ -60,10 +54,10 @@ step "browser" browser
 step "clients of the Sirene contract" tests/clients/run.sh "$target/release/codif"
 step "OpenAPI against the running service" tests/schemathesis.sh "$target/release/codif"
 step "metrics in a real Prometheus" tests/promtool.sh "$target/release/codif"
-step "tests" cargo nextest run --release --no-fail-fast
-status=0
 if [ ${#failed[@]} -gt 0 ]; then
-    printf 'failed: %s\n' "${failed[*]}" >&2
-    status=1
+    printf '\nfailed before the tests:\n'
+    printf '  %s\n' "${failed[@]}"
 fi
-exit $status
+printf '\n== tests\n'
+cargo nextest run --release --no-fail-fast || exit 1
+[ ${#failed[@]} = 0 ]

@@ -7,19 +7,15 @@
 # environment and model are made once, in ${CODIF_TOOLS:-.venv}/service.
 set -euo pipefail
 cd "$(dirname "$0")/.."
+. tests/tools.sh
 codif=${CODIF:-${CARGO_TARGET_DIR:-target}/release/codif}
 empty_route=${EMPTY_ROUTE:-${CARGO_TARGET_DIR:-target}/release/examples/empty-route}
 service=${CODIF_TOOLS:-.venv}/service
 model=$service/model.bin
 [ -x "$codif" ] || cargo build --release --quiet
 [ -x "$empty_route" ] || cargo build --release --quiet --example empty-route
-if ! command -v wrk >/dev/null; then
-    sudo=
-    [ "$(id -u)" = 0 ] || sudo=sudo
-    $sudo apt-get update -qq && $sudo apt-get install -qq -y --no-install-recommends wrk >/dev/null
-fi
-[ -x "$service/bin/python" ] || python3 -m venv "$service"
-"$service/bin/pip" install --quiet --disable-pip-version-check -r benches/peers/service/requirements.txt
+command -v wrk >/dev/null || debian wrk
+environment "$service" benches/peers/service/requirements.txt
 if [ ! -f "$model" ]; then
     "$service/bin/python" benches/peers/service/train.py "$model.part"
     mv "$model.part" "$model"

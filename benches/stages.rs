@@ -73,3 +73,15 @@ fn whole(bencher: Bencher, batch: usize) {
     let activities = &ACTIVITIES[..batch];
     bencher.counter(ItemsCount::new(batch)).bench(|| CODER.code(activities, CodingOptions::default()).unwrap());
 }
+
+/// The largest request that is coded where it arrives (`serving/desk.rs`), explained, in one of its two nomenclatures:
+/// twice this must stay below half a millisecond.
+#[divan::bench]
+fn largest_small_request(bencher: Bencher) {
+    let text: String = ACTIVITIES.iter().flat_map(|activity| [activity.text(), " "]).collect();
+    let quarters =
+        text.as_bytes().chunks(500).take(4).map(|part| Activity::of_text(&String::from_utf8_lossy(part)).unwrap());
+    let activities: Vec<Activity> = quarters.collect();
+    let options = CodingOptions { explain: true, ..CodingOptions::default() };
+    bencher.bench(|| CODER.code(&activities, options).unwrap());
+}

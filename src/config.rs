@@ -1,10 +1,11 @@
 //! Every setting of the program, once: key of the file, flag, environment variable, help text, default.
 //!
 //! The id of a setting is its key in the configuration file (`limits.connections`); its flag and its variable are the
-//! same words (`--limits-connections`, `CODIF_LIMITS_CONNECTIONS`), but for the variables that callers of the service
-//! before codif already set. A flag wins over the environment, the environment over the file ([`layers`]).
+//! same words (`--limits-connections`, `CODIF_LIMITS_CONNECTIONS`), but for the variables of the service before codif
+//! (`AUTH_API`, `API_…`), `CODIF_MODELS`, `CODIF_LOG` and `OTEL_EXPORTER_OTLP_ENDPOINT`. A flag wins over the environment, the environment over the file ([`layers`]).
 
 pub mod effective;
+pub mod keys;
 pub mod layers;
 pub mod secret;
 
@@ -111,7 +112,13 @@ pub struct AuthOptions {
         num_args = 0..=1, require_equals = true, default_missing_value = "yes", value_parser = yes_or_no)]
     pub basic: bool,
     /// User name of HTTP Basic
-    #[arg(id = "auth.username", long = "auth-username", env = "API_USERNAME", hide_env_values = true)]
+    #[arg(
+        id = "auth.username",
+        long = "auth-username",
+        env = "API_USERNAME",
+        hide_env_values = true,
+        value_name = "NAME"
+    )]
     pub username: Option<Secret>,
     /// Password of HTTP Basic; prefer the environment or the file, a command line can be read by others
     #[arg(id = "auth.password", long = "auth-password", env = "API_PASSWORD", hide_env_values = true)]

@@ -56,7 +56,7 @@ pub struct Application {
     /// How much is taken.
     pub limits: Limits,
     /// The Sirene routes.
-    pub sirene: sirene::Settings,
+    pub sirene: sirene::mount::Settings,
     /// Origins whose pages may call.
     pub cors_origins: Vec<String>,
 }
@@ -108,7 +108,10 @@ impl Application {
                 json_depth: limits.json_depth,
                 body_patience: options.patience.body,
             },
-            sirene: sirene::Settings { nomenclature: options.sirene.nomenclature.clone(), round: options.sirene.round },
+            sirene: sirene::mount::Settings {
+                nomenclature: options.sirene.nomenclature.clone(),
+                round: options.sirene.round,
+            },
             cors_origins: options.listen.cors_origins.clone(),
         })
     }

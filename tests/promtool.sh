@@ -6,6 +6,7 @@ set -euo pipefail
 [ $# = 1 ] || { echo "usage: $0 PATH_OF_CODIF" >&2; exit 2; }
 codif=$(realpath -- "$1")
 cd "$(dirname "$0")/.." # where the models are
+. tests/tools.sh
 tools=${CODIF_TOOLS:-.venv}/prometheus
 work=$(mktemp -d)
 started=()
@@ -32,7 +33,9 @@ install_prometheus() {
         (cd "$work" && apt-get download -qq -o APT::Sandbox::User=root prometheus >/dev/null)
         dpkg-deb --extract "$work"/prometheus_*.deb "$work/prometheus"
         mkdir -p "$(dirname "$tools")"
-        mv "$work/prometheus" "$tools"
+        rm -rf "$tools.part"
+        mv "$work/prometheus" "$tools.part"
+        mv "$tools.part" "$tools"
     fi
     PATH=$(realpath -- "$tools")/usr/bin:$PATH
 }
@@ -123,7 +126,7 @@ crowd() {
     ask 503 /v1/models
     # Until the last of them is closed by codif.
     for connection in "${connections[@]}"; do
-        cat <&"$connection" >/dev/null || true
+        timeout 20 cat <&"$connection" >/dev/null || fail "a silent connection is still open"
         exec {connection}>&-
     done
     ask 200 /v1/models
@@ -166,6 +169,7 @@ scraped() {
     fi
 }
 
+command -v curl >/dev/null || debian curl
 install_prometheus
 start_codif
 ask_everything

@@ -7,6 +7,7 @@ set -euo pipefail
 [ $# = 1 ] || { echo "usage: $0 PATH_OF_CODIF" >&2; exit 2; }
 codif=$(realpath -- "$1")
 cd "$(dirname "$0")/.." # where the models are
+. tests/tools.sh
 tools=$(realpath --canonicalize-missing -- "${CODIF_TOOLS:-.venv}")/schemathesis
 checks=not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance
 seed=${CODIF_SCHEMATHESIS_SEED:-1}
@@ -21,11 +22,6 @@ clean_up() {
     rm -rf "$work"
 }
 trap clean_up EXIT
-
-install_schemathesis() {
-    [ -x "$tools/bin/python" ] || python3 -m venv "$tools"
-    "$tools/bin/python" -m pip install --quiet --disable-pip-version-check --requirement tests/schemathesis-requirements.txt
-}
 
 # Starts codif on free ports and leaves its address in $url. What the caller's own environment says about authentication does
 # not count.
@@ -51,7 +47,7 @@ test_answers() {
         --generation-database none --continue-on-failure --request-timeout 10
 }
 
-install_schemathesis
+environment "$tools" tests/schemathesis-requirements.txt
 start
 test_answers
 kill -0 "$server" || { cat "$work/codif.log" >&2; exit 1; }

@@ -5,7 +5,7 @@ use std::io::Write;
 use clap::{Args, Subcommand};
 use rand::TryRng;
 
-use crate::http::auth::keys::{KeyEntry, Scope, digest};
+use crate::config::keys::{KeyEntry, Scope, digest};
 
 /// What `codif key` takes.
 #[derive(Debug, Args)]

@@ -6,7 +6,6 @@ use std::collections::HashMap;
 
 use super::activity::{Activity, Covariate};
 use super::hashing::{for_each_subword, hash, mix};
-use super::known_words::KnownWords;
 use super::normalise::NormalisedText;
 
 /// The token that ends every text; it takes part in word n-grams.
@@ -27,6 +26,27 @@ pub struct Features {
     pub covariates: Vec<(Covariate, HashMap<Box<str>, u32>)>,
     /// The known words, summed with their sub-words; not while a model is being trained.
     pub known_words: Option<KnownWords>,
+}
+
+/// The sums of the known words with their sub-words, as further rows of the table.
+#[derive(Clone, Debug)]
+pub struct KnownWords {
+    /// Row of the first word's sum; the others follow in the order of the words' own rows.
+    first_row: u32,
+    /// How many rows each sum stands for.
+    counts: Vec<u32>,
+}
+
+impl KnownWords {
+    /// Sums from `first_row` on; each stands for so many rows.
+    pub fn new(first_row: u32, counts: Vec<u32>) -> Self {
+        Self { first_row, counts }
+    }
+
+    /// The row of a word's sum and how many rows it stands for.
+    pub fn get(&self, word_row: u32) -> Option<(u32, u32)> {
+        Some((self.first_row + word_row, *self.counts.get(word_row as usize)?))
+    }
 }
 
 /// The hashed rows: `bucket → row`, of which a pruned model keeps some.

@@ -3,23 +3,7 @@
 
 use candle_core::{Result, Tensor};
 
-use super::features::Features;
-
-/// The sums, as further rows of the table.
-#[derive(Clone, Debug)]
-pub struct KnownWords {
-    /// Row of the first word's sum; the others follow in the order of the words' own rows.
-    first_row: u32,
-    /// How many rows each sum stands for.
-    counts: Vec<u32>,
-}
-
-impl KnownWords {
-    /// The row of a word's sum and how many rows it stands for.
-    pub fn get(&self, word_row: u32) -> Option<(u32, u32)> {
-        Some((self.first_row + word_row, *self.counts.get(word_row as usize)?))
-    }
-}
+use super::features::{Features, KnownWords};
 
 /// Sums the known words of a table; gives the table with the sums below its rows.
 pub fn with_known_words(features: &mut Features, words: &[&str], table: Tensor) -> Result<Tensor> {
@@ -37,7 +21,7 @@ pub fn with_known_words(features: &mut Features, words: &[&str], table: Tensor) 
             *count += 1;
         });
     }
-    features.known_words = Some(KnownWords { first_row: rows as u32, counts });
+    features.known_words = Some(KnownWords::new(rows as u32, counts));
     values.extend(sums);
     Tensor::from_vec(values, (rows + words.len(), dimension), &device)
 }

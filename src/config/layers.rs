@@ -10,7 +10,7 @@ use clap::{ArgMatches, Command};
 use serde::Deserialize;
 use toml::{Table, Value};
 
-use crate::http::auth::keys::KeyEntry;
+use super::keys::KeyEntry;
 
 /// The file as it was read: plain settings by their dotted key, and the API keys.
 #[derive(Clone, Debug, Default)]

@@ -15,7 +15,6 @@ use serde::Serialize;
 use super::App;
 use super::body::Payload;
 use super::error::Problem;
-use super::front::Activities;
 use crate::coding::activity::Activity;
 use crate::coding::{Coder, Coding, CodingOptions};
 use crate::serving::admission::Share;
@@ -27,6 +26,10 @@ use crate::telemetry::stages::{Stage, StageClock, StageTimes};
 
 /// The largest answer, in bytes: a request that asks for more is told so instead of filling the memory.
 const LARGEST_ANSWER: usize = 512 << 20;
+
+/// How many activities a request held, for the log.
+#[derive(Clone, Copy)]
+pub struct Activities(pub usize);
 
 /// A piece of an answer.
 #[derive(Default)]

@@ -1,7 +1,5 @@
 //! Who calls, and whether that caller may.
 
-pub mod keys;
-
 use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
@@ -17,8 +15,8 @@ use headers::{Authorization, HeaderMapExt};
 use subtle::ConstantTimeEq;
 
 use super::error::Problem;
+use crate::config::keys::{KeyEntry, Scope, digest};
 use crate::config::{AuthOptions, ListenOptions};
-use keys::{KeyEntry, Scope, digest};
 
 /// Who may do what.
 #[derive(Clone, Default)]

@@ -93,7 +93,7 @@ impl Problem {
 
     /// The body is compressed in a way codif does not read.
     fn unsupported_encoding() -> Self {
-        let detail = "this content encoding is not read: send gzip, br or plain JSON";
+        let detail = "this content encoding is not read: send gzip or plain JSON";
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding", detail)
     }
 

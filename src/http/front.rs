@@ -18,10 +18,11 @@ use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetReques
 use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
-use super::auth::keys::Scope;
+use super::answering::Activities;
 use super::error::{self, FailureCode, Problem};
 use super::server::accept::{Answers, Sendable};
 use super::{App, sirene};
+use crate::config::keys::Scope;
 use crate::telemetry::stages::StageTimes;
 use crate::telemetry::traces::{continue_trace, trace_id};
 
@@ -29,10 +30,6 @@ use crate::telemetry::traces::{continue_trace, trace_id};
 const LONGEST_REQUEST_ID: usize = 128;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
-
-/// How many activities a request held, for the log.
-#[derive(Clone, Copy)]
-pub struct Activities(pub usize);
 
 /// What surrounds each route: it knows which route it is. One layer, for each is boxed and cloned at every request.
 pub fn around_each(routes: Router<App>, app: &App) -> Router<App> {
@@ -60,12 +57,13 @@ async fn observe(State(app): State<App>, request: Request, next: Next) -> Respon
     let start = Instant::now();
     let seen = Seen::of(&request);
     app.metrics.requests_in_flight.inc();
-    let landing = Landing(&app);
+    let mut landing = Landing { app: &app, seen: &seen, start, answered: false };
     let (caller, response) = match app.access.check(request.headers(), Scope::Code) {
         Ok(caller) => (caller, next.run(request).await),
         Err(problem) => (None, problem.into_response()),
     };
     let mut response = error::in_our_form(response);
+    landing.answered = true;
     drop(landing);
     let problem = response.extensions().get::<Problem>().cloned();
     if let Some(problem) = problem.as_ref().filter(|_| sirene::is_route(seen.route())) {
@@ -82,7 +80,7 @@ async fn observe(State(app): State<App>, request: Request, next: Next) -> Respon
             response.headers_mut().insert("server-timing", value);
         }
     }
-    seen.log(&response, failure, problem.as_ref().and_then(Problem::cause), caller.as_deref(), elapsed);
+    seen.log(Some(&response), failure, problem.as_ref().and_then(Problem::cause), caller.as_deref(), elapsed);
     response
 }
 
@@ -114,7 +112,7 @@ impl Seen {
     /// The one line. It stands outside of any span: all there is to say of the request is in it.
     fn log(
         &self,
-        response: &Response,
+        response: Option<&Response>,
         failure: Option<FailureCode>,
         cause: Option<&str>,
         caller: Option<&str>,
@@ -126,23 +124,35 @@ impl Seen {
             trace_id = self.trace.map(tracing::field::display),
             method = self.method.as_str(),
             path = self.uri.path(),
-            status = response.status().as_u16(),
+            status = response.map(|response| response.status().as_u16()),
             milliseconds = elapsed.as_secs_f64() * 1000.0,
             code = failure.map(|code| code.0),
             cause,
-            activities = response.extensions().get::<Activities>().map(|activities| activities.0),
+            activities = response.and_then(|response| response.extensions().get::<Activities>()).map(|count| count.0),
             caller,
-            "answered"
+            "{}",
+            if response.is_some() { "answered" } else { "left" }
         );
     }
 }
 
-/// Counts a request out, also when its client left before the answer.
-struct Landing<'a>(&'a App);
+/// Counts a request out; one that was not answered, because its client left or codif stopped, as a failure.
+struct Landing<'a> {
+    app: &'a App,
+    seen: &'a Seen,
+    start: Instant,
+    answered: bool,
+}
 
 impl Drop for Landing<'_> {
     fn drop(&mut self) {
-        self.0.metrics.requests_in_flight.dec();
+        self.app.metrics.requests_in_flight.dec();
+        if !self.answered {
+            let failure = FailureCode("unanswered");
+            let elapsed = self.start.elapsed();
+            self.app.metrics.request(self.seen.route(), Some(failure.0), elapsed);
+            self.seen.log(None, Some(failure), None, None, elapsed);
+        }
     }
 }
 

@@ -16,12 +16,12 @@ use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
 use super::auth::Access;
-use super::auth::keys::KeyEntry;
 use super::lifecycle::{Lifecycle, Phase};
 use super::operations::{self, Operations};
 use super::{Application, public};
 use crate::config::ServeOptions;
 use crate::config::effective::Effective;
+use crate::config::keys::KeyEntry;
 use crate::serving::Coders;
 use crate::telemetry::{Metrics, start_logs};
 use accept::{Answers, Reception, Sendable};

@@ -12,13 +12,10 @@ pub mod explain;
 pub mod faults;
 pub mod form;
 pub mod form_coder;
+pub mod mount;
 pub mod older;
 pub mod query;
 
-use std::sync::Arc;
-
-use axum::extract::{FromRequestParts, RawPathParams};
-use axum::http::request::Parts;
 use axum::routing::post;
 use utoipa::openapi::path::{ParameterBuilder, ParameterIn};
 use utoipa::openapi::{ObjectBuilder, Required, Type};
@@ -26,17 +23,6 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 use super::App;
-use super::error::Problem;
-use crate::coding::Coder;
-
-/// What is set for these routes.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Nomenclature in which they answer.
-    pub nomenclature: String,
-    /// Decimals of the probabilities; full precision when there is none.
-    pub round: Option<u8>,
-}
 
 /// The last part of each route's path.
 const NAMES: [&str; 5] = ["/predict", "/predict/", "/predict-batch", "/evaluation", "/predict-and-explain"];
@@ -88,24 +74,4 @@ pub fn openapi() -> utoipa::openapi::OpenApi {
         }
     }
     document
-}
-
-/// The coder that answers: that of the path's nomenclature, or of the setting's.
-pub struct Answering(pub Arc<Coder>);
-
-impl FromRequestParts<App> for Answering {
-    type Rejection = Problem;
-
-    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
-        let parameters = RawPathParams::from_request_parts(parts, app).await;
-        let parameters = parameters.map_err(|_| Problem::unknown("no_such_route", "this address is not UTF-8"))?;
-        let named = parameters.iter().find(|(name, _)| *name == "nomenclature");
-        coder(app, named.map_or(app.sirene.nomenclature.as_str(), |(_, id)| id)).map(Self)
-    }
-}
-
-fn coder(app: &App, nomenclature: &str) -> Result<Arc<Coder>, Problem> {
-    app.coders.get(nomenclature).map(Arc::clone).ok_or_else(|| {
-        Problem::unknown("unknown_nomenclature", format!("no model serves the nomenclature {nomenclature:?}"))
-    })
 }

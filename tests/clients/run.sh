@@ -5,8 +5,10 @@ set -euo pipefail
 [ $# = 1 ] || { echo "usage: $0 PATH_OF_CODIF" >&2; exit 2; }
 codif=$(realpath -- "$1")
 cd "$(dirname "$0")/../.." # where the models are
+. tests/tools.sh
 clients=tests/clients
-python=${CODIF_TOOLS:-.venv}/clients/bin/python
+environment=${CODIF_TOOLS:-.venv}/clients
+python=$environment/bin/python
 user=sirene
 password="mot:d'essai" # only the first colon of Basic credentials separates
 work=$(mktemp -d)
@@ -21,18 +23,6 @@ clean_up() {
     rm -rf "$work"
 }
 trap clean_up EXIT
-
-install_requests() {
-    [ -x "$python" ] || python3 -m venv "$(dirname "$(dirname "$python")")"
-    "$python" -m pip install --quiet --disable-pip-version-check --requirement $clients/requirements.txt
-}
-
-install_java() {
-    command -v javac >/dev/null && return
-    local sudo=
-    [ "$(id -u)" = 0 ] || sudo=sudo
-    $sudo apt-get update -qq && $sudo apt-get install -qq -y --no-install-recommends openjdk-17-jdk-headless >/dev/null
-}
 
 # start NAME [VARIABLE=VALUE…]: starts codif on free ports and leaves its address in $url. What the caller's own environment
 # says about authentication does not count.
@@ -61,8 +51,8 @@ both() { # both NAME [USER PASSWORD]: runs both clients on $url
     "$python" $clients/sirene_client.py "$url" "$@" || status=1
 }
 
-install_requests
-install_java
+environment "$environment" $clients/requirements.txt
+command -v javac >/dev/null || debian openjdk-17-jdk-headless
 javac -Xlint:all -Werror -encoding UTF-8 -d "$work" $clients/SireneClient.java
 start plain
 both "no authentication"

@@ -232,3 +232,21 @@ fn a_client_that_does_not_read_its_answer_is_let_go() {
     let length = head.lines().find_map(|line| line.strip_prefix("content-length: ")).unwrap();
     assert!(received.len() < length.parse::<usize>().unwrap(), "{} of {length} bytes", received.len());
 }
+
+#[test]
+fn a_client_that_leaves_before_its_answer_is_counted_and_costs_nothing() {
+    let server = Server::start();
+    let activities = vec![json!({"description": "vente de fleurs et de plantes"}); 9_000];
+    let body = json!({"activities": activities}).to_string();
+    let mut stream = connect(&server.url);
+    stream.write_all(post_head("/v1/code", body.len()).as_bytes()).unwrap();
+    stream.write_all(body.as_bytes()).unwrap();
+    drop(stream);
+    let count = |sample: &str| metric(&server.operations_url, sample);
+    let unanswered = "codif_http_failures_total{code=\"unanswered\",route=\"/v1/code\"}";
+    eventually("the request that nobody waits for is counted", || count(unanswered) == 1.0);
+    assert_eq!(count("codif_http_requests_total{route=\"/v1/code\"}"), 1.0);
+    for gauge in ["codif_activities_in_flight", "codif_memory_in_flight_bytes", "codif_http_requests_in_flight"] {
+        eventually("what it held is given back", || count(gauge) == 0.0);
+    }
+}

@@ -2,7 +2,7 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::Settings;
+use super::mount::Settings;
 use super::query::Wanted;
 use crate::coding::{Coding, Prediction};
 

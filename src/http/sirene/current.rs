@@ -14,9 +14,10 @@ use utoipa::ToSchema;
 
 use super::answer::Selection;
 use super::faults::{Fault, Faults, Refusal, both, object, tuple};
+use super::form;
 use super::form_coder::FormCoder;
+use super::mount::{Answering, coder};
 use super::query::{Parameters, WantedQuery};
-use super::{Answering, form};
 use crate::coding::Coder;
 use crate::coding::activity::RawActivity;
 use crate::http::App;
@@ -97,7 +98,7 @@ pub struct RanksResponse(BTreeMap<String, Value>);
 
 /// The model that answers on the Sirene routes.
 pub fn model(app: &App) -> Result<Json<ModelOfSirene>, Problem> {
-    super::coder(app, &app.sirene.nomenclature).map(|coder| model_of(&coder))
+    coder(app, &app.sirene.nomenclature).map(|coder| model_of(&coder))
 }
 
 fn model_of(coder: &Coder) -> Json<ModelOfSirene> {

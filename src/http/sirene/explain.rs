@@ -7,11 +7,11 @@ use axum::extract::State;
 use serde::Serialize;
 use utoipa::ToSchema;
 
-use super::Answering;
 use super::answer::Selection;
 use super::columns::Lines;
 use super::faults::{Detail, Faults, Refusal, both};
 use super::form_coder::FormCoder;
+use super::mount::Answering;
 use super::query::{LineQuery, Parameters, Wanted};
 use crate::coding::activity::Activity;
 use crate::coding::explain::letters::attributions;

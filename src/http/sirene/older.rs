@@ -6,12 +6,12 @@ use axum::response::{IntoResponse, Response};
 use serde::{Serialize, Serializer};
 use utoipa::ToSchema;
 
-use super::Answering;
 use super::answer::Selection;
 use super::columns::Lines;
 use super::current::RanksResponse;
 use super::faults::{Detail, Faults, Refusal};
 use super::form_coder::FormCoder;
+use super::mount::Answering;
 use super::query::{LineQuery, Parameters, WantedQuery};
 use crate::coding::Coding;
 use crate::coding::activity::RawActivity;

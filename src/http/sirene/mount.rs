@@ -1,0 +1,40 @@
+//! Which coder answers on a Sirene route: that of the nomenclature it is mounted under.
+
+use std::sync::Arc;
+
+use axum::extract::{FromRequestParts, RawPathParams};
+use axum::http::request::Parts;
+
+use crate::coding::Coder;
+use crate::http::App;
+use crate::http::error::Problem;
+
+/// What is set for these routes.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Nomenclature in which they answer.
+    pub nomenclature: String,
+    /// Decimals of the probabilities; full precision when there is none.
+    pub round: Option<u8>,
+}
+
+/// The coder that answers: that of the path's nomenclature, or of the setting's.
+pub struct Answering(pub Arc<Coder>);
+
+impl FromRequestParts<App> for Answering {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
+        let parameters = RawPathParams::from_request_parts(parts, app).await;
+        let parameters = parameters.map_err(|_| Problem::unknown("no_such_route", "this address is not UTF-8"))?;
+        let named = parameters.iter().find(|(name, _)| *name == "nomenclature");
+        coder(app, named.map_or(app.sirene.nomenclature.as_str(), |(_, id)| id)).map(Self)
+    }
+}
+
+/// The coder of a nomenclature that is served.
+pub fn coder(app: &App, nomenclature: &str) -> Result<Arc<Coder>, Problem> {
+    app.coders.get(nomenclature).map(Arc::clone).ok_or_else(|| {
+        Problem::unknown("unknown_nomenclature", format!("no model serves the nomenclature {nomenclature:?}"))
+    })
+}
