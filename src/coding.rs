@@ -12,6 +12,7 @@ pub mod embedding_bag;
 pub mod explain;
 pub mod features;
 pub mod hashing;
+pub mod json_object;
 pub mod known_words;
 pub mod normalise;
 pub mod ranking;

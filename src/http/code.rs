@@ -14,6 +14,7 @@ use super::answering::{Job, Piece, admit, answer_each, code_piece, elements};
 use super::body::{Payload, json_depth};
 use super::error::Problem;
 use crate::coding::activity::RawActivity;
+use crate::coding::json_object::array_length;
 use crate::coding::{Coder, CodingOptions};
 use crate::serving::Coders;
 use crate::serving::answer::{Answer, Sorted};
@@ -31,7 +32,7 @@ pub struct CodeRequest<'a> {
     /// The activities, at most 10,000.
     #[schema(value_type = Vec<ActivityRequest>)]
     #[serde(borrow)]
-    activities: Vec<&'a RawValue>,
+    activities: &'a RawValue,
     /// Ids of the nomenclatures to code in; all that are served by default.
     #[schema(example = json!(["naf2008", "naf2025"]))]
     nomenclatures: Option<Vec<String>>,
@@ -100,11 +101,11 @@ pub struct CodeResponse {
 )]
 pub async fn code(State(app): State<App>, mut payload: Payload) -> Result<Response, Problem> {
     let (bytes, served, depth) = (payload.bytes.clone(), Arc::clone(&app.coders), app.limits.json_depth);
-    let size = Size::of_skimmed_body(bytes.len());
-    let asked = app.desk.run(size, move || Asked::read(&bytes, &served, depth)).await??;
+    let (size, allowed) = (Size::of_skimmed_body(bytes.len()), app.limits.activities);
+    let asked = app.desk.run(size, move || Asked::read(&bytes, &served, depth, allowed)).await??;
     payload.clock.lap(Stage::Parse);
     let Asked { activities, coders, options } = asked;
-    let admitted = admit(&app, activities.len(), app.limits.activities)?;
+    let admitted = admit(&app, activities.len(), allowed)?;
     let job = Job { items: activities, admitted, frame: ("{\"results\":[", "]}") };
     let (metrics, longest) = (app.metrics.clone(), app.limits.text);
     let work = move |items: Vec<Bytes>| piece(&items, &coders, options, longest, &metrics);
@@ -119,12 +120,18 @@ struct Asked {
 }
 
 impl Asked {
-    fn read(body: &Bytes, served: &Coders, deepest: usize) -> Result<Self, Problem> {
+    fn read(body: &Bytes, served: &Coders, deepest: usize, allowed: usize) -> Result<Self, Problem> {
         let request: CodeRequest = json(body, deepest)?;
         let options = request.options()?;
         let coders = coders(served, request.nomenclatures.as_deref())?;
+        let count =
+            array_length(request.activities.get()).map_err(|_| Problem::wrong_shape("activities must be an array"))?;
+        if count > allowed {
+            return Err(Problem::too_many_activities(count, allowed));
+        }
+        let activities: Vec<&RawValue> = serde_json::from_str(request.activities.get()).map_err(Problem::internal)?;
         let slice = |activity: &&RawValue| body.slice_ref(activity.get().as_bytes());
-        Ok(Self { activities: request.activities.iter().map(slice).collect(), coders, options })
+        Ok(Self { activities: activities.iter().map(slice).collect(), coders, options })
     }
 }
 
@@ -181,12 +188,12 @@ pub fn coders(served: &Coders, asked: Option<&[String]>) -> Result<Vec<Arc<Coder
     if asked.is_empty() {
         return Err(Problem::invalid("unknown_nomenclature", "nomenclatures is empty: name one, or leave it out"));
     }
-    let coders = asked.iter().map(|id| {
-        served.get(id).map(Arc::clone).ok_or_else(|| {
-            let ids: Vec<&str> = served.iter().map(|(id, _)| id).collect();
-            let detail = format!("no model serves the nomenclature {id:?}; those served are {}", ids.join(", "));
-            Problem::invalid("unknown_nomenclature", detail)
-        })
-    });
-    coders.collect()
+    if let Some(unknown) = asked.iter().find(|id| served.get(id).is_none()) {
+        let ids: Vec<&str> = served.iter().map(|(id, _)| id).collect();
+        let detail = format!("no model serves the nomenclature {unknown:?}; those served are {}", ids.join(", "));
+        return Err(Problem::invalid("unknown_nomenclature", detail));
+    }
+    // In the order served: one asked for twice is coded once.
+    let asked = served.iter().filter(|(id, _)| asked.iter().any(|asked| asked == id));
+    Ok(asked.map(|(_, coder)| Arc::clone(coder)).collect())
 }

@@ -78,7 +78,8 @@ pub fn replay(coder: &Coder, cases: &[GoldenCase]) -> Result<(), ModelFault> {
 }
 
 fn code(coder: &Coder, activity: &serde_json::Map<String, serde_json::Value>) -> Result<Coding, String> {
-    let raw = RawActivity::from_json(activity.clone().into()).map_err(|unread| unread.error.to_string())?;
+    let raw = RawActivity::from_json_text(serde_json::Value::from(activity.clone()).to_string().as_bytes())
+        .map_err(|unread| unread.error.to_string())?;
     let activity = Activity::try_from(raw).map_err(|error| error.to_string())?;
     let codings = coder.code(&[activity], CodingOptions::default()).map_err(|error| error.to_string())?;
     codings.into_iter().next().ok_or_else(|| "no coding came out".to_owned())

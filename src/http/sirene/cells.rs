@@ -1,6 +1,6 @@
 //! The cells of the older form: what counts as missing, and the rules that a column's cells keep.
 
-use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::faults::{Refusal, tuple};
 use super::form::FORM_TYPES;
@@ -14,13 +14,29 @@ pub fn filled(text: &str) -> Option<String> {
     (!MISSING.contains(&text)).then(|| text.to_owned())
 }
 
-/// A cell of a JSON column: a text, a number's or a truth value's; nothing when it is missing. A list or an object is none.
-pub fn cell(value: &Value) -> Option<Option<String>> {
-    match value {
-        Value::Null => Some(None),
-        Value::String(text) => Some(filled(text)),
-        Value::Array(_) | Value::Object(_) => None,
-        other => Some(Some(other.to_string())),
+/// What a cell of a JSON column holds.
+pub enum Cell {
+    /// Nothing.
+    Missing,
+    /// A text, trimmed; or that of a number or a truth value.
+    Text(String),
+    /// A list or an object.
+    NoText,
+    /// A text with half a surrogate pair.
+    Unreadable,
+}
+
+/// Reads a cell.
+pub fn cell(value: &RawValue) -> Cell {
+    let json = value.get();
+    match json.bytes().next() {
+        Some(b'n') => Cell::Missing,
+        Some(b'[' | b'{') => Cell::NoText,
+        Some(b'"') => match serde_json::from_str::<String>(json) {
+            Ok(text) => filled(&text).map_or(Cell::Missing, Cell::Text),
+            Err(_) => Cell::Unreadable,
+        },
+        _ => Cell::Text(json.to_owned()),
     }
 }
 

@@ -20,6 +20,7 @@ use super::mount::{Answering, coder};
 use super::query::{Parameters, WantedQuery};
 use crate::coding::Coder;
 use crate::coding::activity::RawActivity;
+use crate::coding::json_object::array_length;
 use crate::http::App;
 use crate::http::answering::{Job, admit, answer_each};
 use crate::http::body::Payload;
@@ -141,9 +142,10 @@ pub async fn predict(
 ) -> Result<Response, Refusal> {
     let wanted = parameters.wanted();
     let (bytes, deepest) = (payload.bytes.clone(), app.limits.json_depth);
-    let skimmed = app.desk.run(Size::of_skimmed_body(bytes.len()), move || forms(&bytes, deepest)).await?;
+    let allowed = app.limits.sirene_activities;
+    let skimmed = app.desk.run(Size::of_skimmed_body(bytes.len()), move || forms(&bytes, deepest, allowed)).await??;
     let count = skimmed.as_ref().map_or(0, Vec::len);
-    let admitted = admit(&app, count, app.limits.sirene_activities)?;
+    let admitted = admit(&app, count, allowed)?;
     let activities = match skimmed {
         Ok(forms) => read(&app, &payload, forms).await?,
         Err(fault) => Err(fault.into()),
@@ -166,9 +168,9 @@ async fn read(
     forms: Vec<(usize, Bytes)>,
 ) -> Result<Result<Vec<RawActivity>, Faults>, Problem> {
     let size = payload.size().with_activities(forms.len());
-    let body = payload.bytes.clone();
-    let read = move |forms: Vec<(usize, Bytes)>| {
-        Ok::<_, Problem>(forms.into_iter().map(|form| read_form(&body, form)).collect::<Vec<_>>())
+    let read = |forms: Vec<(usize, Bytes)>| {
+        let read = forms.iter().map(|(place, form)| Ok(form::read(serde_json::from_slice(form)?, *place)));
+        read.collect::<serde_json::Result<Vec<_>>>().map_err(Problem::internal)
     };
     let pieces = app.desk.run_pieces(size, forms, read, |_| Ok(())).await?;
     let (bytes, metrics) = (payload.bytes.clone(), Arc::clone(&app.metrics));
@@ -201,20 +203,24 @@ fn gathered(
     faults.or(activities)
 }
 
-fn read_form(body: &[u8], (place, json): (usize, Bytes)) -> Result<RawActivity, Vec<Fault>> {
-    match serde_json::from_slice(&json) {
-        Ok(form) => form::read(&form, place),
-        // It was skimmed as JSON before; its texts may still be none (half a surrogate pair).
-        Err(error) => Err(vec![Fault::no_json_within(body, &json, &error)]),
+/// The forms in a body, as they stand there, each with its place; how many they are is known before any is built.
+fn forms(body: &Bytes, deepest: usize, allowed: usize) -> Result<Result<Vec<(usize, Bytes)>, Fault>, Problem> {
+    let skimmed = object(body, &["forms"], deepest);
+    let (forms, count) = match skimmed.and_then(|([forms], whole)| counted(forms, whole)) {
+        Ok(found) => found,
+        Err(fault) => return Ok(Err(fault)),
+    };
+    if count > allowed {
+        return Err(Problem::too_many_activities(count, allowed));
     }
+    let list: Vec<&RawValue> = serde_json::from_str(forms.get()).map_err(Problem::internal)?;
+    Ok(Ok(list.into_iter().map(|form| body.slice_ref(form.get().as_bytes())).enumerate().collect()))
 }
 
-/// The forms in a body, as they stand there, each with its place.
-fn forms(body: &Bytes, deepest: usize) -> Result<Vec<(usize, Bytes)>, Fault> {
-    let fields = object(body, deepest)?;
+fn counted<'a>(forms: Option<&'a RawValue>, whole: &RawValue) -> Result<(&'a RawValue, usize), Fault> {
     let forms_at = || vec!["body".into(), "forms".into()];
-    let Some(forms) = fields.get("forms") else { return Err(Fault::missing(forms_at(), &fields)) };
-    let list: Vec<&RawValue> = serde_json::from_str(forms.get())
-        .map_err(|_| Fault::new("list_type", forms_at(), "Input should be a valid list", forms))?;
-    Ok(list.into_iter().map(|form| body.slice_ref(form.get().as_bytes())).enumerate().collect())
+    let forms = forms.ok_or_else(|| Fault::missing(forms_at(), &whole))?;
+    let count = array_length(forms.get());
+    let count = count.map_err(|_| Fault::new("list_type", forms_at(), "Input should be a valid list", &forms))?;
+    Ok((forms, count))
 }

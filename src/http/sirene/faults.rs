@@ -1,7 +1,5 @@
 //! The faults of a request as the service before told them: `{"detail": [{"type", "loc", "msg", "input"}]}`, status 422.
 
-use std::collections::BTreeMap;
-
 use axum::Json;
 use axum::http::StatusCode;
 use axum::response::{IntoResponse, Response};
@@ -10,6 +8,7 @@ use serde_json::value::RawValue;
 use serde_json::{Value, json};
 use utoipa::ToSchema;
 
+use crate::coding::json_object::JsonObject;
 use crate::http::body::json_depth;
 use crate::http::error::{FailureCode, Problem};
 use crate::serving::admission::Exhausted;
@@ -56,15 +55,14 @@ impl Fault {
         Self::new("missing", loc, "Field required", input)
     }
 
-    /// A part of a body that is no JSON.
-    pub fn no_json_within(body: &[u8], part: &[u8], error: &serde_json::Error) -> Self {
-        let start = part.as_ptr().addr().saturating_sub(body.as_ptr().addr());
-        Self::no_json(characters(body, start + offset(part, error)))
+    /// A value that is no JSON.
+    pub fn no_json_at(loc: Vec<Value>) -> Self {
+        Self::new("json_invalid", loc, "JSON decode error", &json!({}))
     }
 
     /// A body that is no JSON from `place` on, in characters.
     pub fn no_json(place: usize) -> Self {
-        Self::new("json_invalid", vec!["body".into(), place.into()], "JSON decode error", &json!({}))
+        Self::no_json_at(vec!["body".into(), place.into()])
     }
 }
 
@@ -103,8 +101,12 @@ pub fn both<A, B>(first: Result<A, Faults>, second: Result<B, Faults>) -> Result
     }
 }
 
-/// The fields of a body that is a JSON object, as they stand in it; of one given twice the last counts.
-pub fn object(body: &[u8], deepest: usize) -> Result<BTreeMap<String, &RawValue>, Fault> {
+/// The known fields of a body that is a JSON object, and the whole of it.
+pub fn object<'a, const N: usize>(
+    body: &'a [u8],
+    names: &[&str; N],
+    deepest: usize,
+) -> Result<([Option<&'a RawValue>; N], &'a RawValue), Fault> {
     let at_body = || vec!["body".into()];
     if body.is_empty() {
         return Err(Fault::missing(at_body(), &Value::Null));
@@ -113,25 +115,17 @@ pub fn object(body: &[u8], deepest: usize) -> Result<BTreeMap<String, &RawValue>
         return Err(Fault::no_json(0));
     }
     let whole: &RawValue = serde_json::from_slice(body).map_err(|error| Fault::no_json(place(body, &error)))?;
-    serde_json::from_str(whole.get()).map_err(|_| {
+    let object = JsonObject::read(whole.get().as_bytes(), names).map_err(|_| {
         let message = "Input should be a valid dictionary or object to extract fields from";
         Fault::new("model_attributes_type", at_body(), message, &whole)
-    })
+    })?;
+    Ok((object.values, whole))
 }
 
 /// Where a body stopped being JSON, in characters.
 fn place(body: &[u8], error: &serde_json::Error) -> usize {
-    characters(body, offset(body, error))
-}
-
-/// Where a text stopped being JSON, in bytes.
-fn offset(json: &[u8], error: &serde_json::Error) -> usize {
-    let lines_before = json.split_inclusive(|byte| *byte == b'\n').take(error.line().saturating_sub(1));
-    lines_before.map(<[u8]>::len).sum::<usize>() + error.column().saturating_sub(1)
-}
-
-/// How many characters the first bytes of a body are.
-fn characters(body: &[u8], bytes: usize) -> usize {
+    let lines_before = body.split_inclusive(|byte| *byte == b'\n').take(error.line().saturating_sub(1));
+    let bytes = lines_before.map(<[u8]>::len).sum::<usize>() + error.column().saturating_sub(1);
     String::from_utf8_lossy(body.get(..bytes).unwrap_or(body)).chars().count()
 }
 
@@ -223,7 +217,7 @@ mod tests {
 
     #[test]
     fn the_place_of_bad_json_is_counted_in_characters() {
-        let place = |body: &str| object(body.as_bytes(), 9).map(|_| ()).unwrap_err().loc[1].clone();
+        let place = |body: &str| object(body.as_bytes(), &["a"], 9).map(|_| ()).unwrap_err().loc[1].clone();
         assert_eq!(place("{\"é\": x}"), 6);
         assert_eq!(place("{\n  \"a\": }"), 9);
     }

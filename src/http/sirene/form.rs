@@ -1,24 +1,39 @@
 //! A form of the current contract: read, checked against the contract's rules, made an activity.
 
-use serde_json::{Map, Value};
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use serde_json::value::RawValue;
 
 use super::faults::Fault;
 use super::query::NO_NUMBER;
 use crate::coding::activity::RawActivity;
+use crate::coding::json_object::JsonObject;
 
 /// Kinds of registration form, in the order in which a fault lists them.
 pub const FORM_TYPES: [&str; 16] = ["A", "B", "C", "D", "E", "G", "I", "L", "M", "N", "P", "R", "S", "X", "Y", "Z"];
 /// What the contract writes for a missing value.
 const MISSING: &str = "NaN";
 
+/// The fields of a form, in the order in which their faults are told.
+const FIELDS: [&str; 8] = [
+    "description_activity",
+    "other_nature_activity",
+    "precision_act_sec_agricole",
+    "type_form",
+    "nature",
+    "surface",
+    "cj",
+    "activity_permanence_status",
+];
+
 /// Reads one form; `place` is its place in the list. A blank description is no fault of the form: the whole body is
 /// refused for it.
-pub fn read(form: &Value, place: usize) -> Result<RawActivity, Vec<Fault>> {
-    let Value::Object(fields) = form else {
+pub fn read(form: &RawValue, place: usize) -> Result<RawActivity, Vec<Fault>> {
+    let fields = JsonObject::read(form.get().as_bytes(), &FIELDS).map_err(|_| {
         let message = "Input should be a valid dictionary or object to extract fields from";
-        return Err(vec![Fault::new("model_attributes_type", form_at(place), message, form)]);
-    };
-    let mut reader = Reader { form, fields, place, faults: Vec::new() };
+        vec![Fault::new("model_attributes_type", form_at(place), message, &form)]
+    })?;
+    let mut reader = Reader { form, fields: fields.values, place, faults: Vec::new() };
     let activity = RawActivity {
         description: reader.description(),
         other_nature: reader.text("other_nature_activity"),
@@ -38,41 +53,53 @@ fn form_at(place: usize) -> Vec<Value> {
 }
 
 struct Reader<'a> {
-    form: &'a Value,
-    fields: &'a Map<String, Value>,
+    form: &'a RawValue,
+    fields: [Option<&'a RawValue>; FIELDS.len()],
     place: usize,
     faults: Vec<Fault>,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
     fn loc(&self, field: &str) -> Vec<Value> {
         [form_at(self.place), vec![field.into()]].concat()
     }
 
+    fn field(&self, name: &str) -> Option<&'a RawValue> {
+        let place = FIELDS.iter().position(|field| *field == name)?;
+        self.fields.get(place).copied().flatten()
+    }
+
     fn description(&mut self) -> Option<String> {
         const FIELD: &str = "description_activity";
-        match self.fields.get(FIELD) {
-            Some(Value::String(text)) => Some(text.clone()),
-            Some(other) => {
-                self.faults.push(no_string(self.loc(FIELD), other));
+        match self.field(FIELD) {
+            Some(null) if null.get() == "null" => {
+                self.faults.push(no_string(self.loc(FIELD), null));
                 None
             }
+            Some(_) => self.text(FIELD),
             None => {
-                self.faults.push(Fault::missing(self.loc(FIELD), self.form));
+                self.faults.push(Fault::missing(self.loc(FIELD), &self.form));
                 None
             }
         }
     }
 
     fn text(&mut self, field: &str) -> Option<String> {
-        match self.fields.get(field)? {
-            Value::Null => None,
-            Value::String(text) => Some(text.clone()),
-            other => {
-                self.faults.push(no_string(self.loc(field), other));
-                None
-            }
+        let value = self.field(field).filter(|value| value.get() != "null")?;
+        if !value.get().starts_with('"') {
+            self.faults.push(no_string(self.loc(field), value));
+            return None;
         }
+        self.value(field, value)
+    }
+
+    /// A value that was skimmed as JSON before; it may still be none (half a surrogate pair, 1e999).
+    fn value<T: DeserializeOwned>(&mut self, field: &str, json: &RawValue) -> Option<T> {
+        let value = serde_json::from_str(json.get()).ok();
+        if value.is_none() {
+            self.faults.push(Fault::no_json_at(self.loc(field)));
+        }
+        value
     }
 
     /// A text that keeps a rule; the fault says which when it does not.
@@ -103,39 +130,36 @@ impl Reader<'_> {
     }
 
     fn surface(&mut self) -> Option<f64> {
-        let given = self.fields.get("surface")?;
-        let surface = match given {
-            Value::Null => return None,
-            Value::Bool(yes) => f64::from(u8::from(*yes)),
-            Value::Number(number) => number.as_f64()?,
-            Value::String(text) => match text.trim().parse() {
+        let given = self.field("surface")?;
+        let surface = match given.get().bytes().next() {
+            Some(b'n') => return None,
+            Some(b't') => 1.0,
+            Some(b'f') => 0.0,
+            Some(b'"') => match self.value::<String>("surface", given)?.trim().parse() {
                 Ok(number) => number,
                 Err(_) => {
-                    self.faults.push(Fault::new("float_parsing", self.loc("surface"), NO_NUMBER, given));
+                    self.faults.push(Fault::new("float_parsing", self.loc("surface"), NO_NUMBER, &given));
                     return None;
                 }
             },
-            Value::Array(_) | Value::Object(_) => {
-                self.faults.push(Fault::new(
-                    "float_type",
-                    self.loc("surface"),
-                    "Input should be a valid number",
-                    given,
-                ));
+            Some(b'[' | b'{') => {
+                let message = "Input should be a valid number";
+                self.faults.push(Fault::new("float_type", self.loc("surface"), message, &given));
                 return None;
             }
+            _ => self.value("surface", given)?,
         };
         if surface <= 0.0 {
             let message = "Input should be greater than 0";
-            self.faults.push(Fault::new("greater_than", self.loc("surface"), message, given));
+            self.faults.push(Fault::new("greater_than", self.loc("surface"), message, &given));
         }
         // "NaN" was parsed to one: it is missing.
         (surface > 0.0).then_some(surface)
     }
 }
 
-fn no_string(loc: Vec<Value>, input: &Value) -> Fault {
-    Fault::new("string_type", loc, "Input should be a valid string", input)
+fn no_string(loc: Vec<Value>, input: &RawValue) -> Fault {
+    Fault::new("string_type", loc, "Input should be a valid string", &input)
 }
 
 /// A set as Python writes it, sorted, the missing value among the others.
@@ -161,6 +185,7 @@ mod tests {
     fn surfaces_are_numbers_or_their_text() {
         let surface = |value: Value| {
             let form = json!({"description_activity": "x", "surface": value});
+            let form = serde_json::value::to_raw_value(&form).unwrap();
             read(&form, 0).map(|activity| activity.surface).map_err(|faults| faults.len())
         };
         assert_eq!(surface(json!(2500)), Ok(Some(2500.0)));

@@ -1,5 +1,7 @@
 //! The older form: `GET /predict`, `POST /predict-batch` and `POST /evaluation`.
 
+use std::sync::Arc;
+
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::response::{IntoResponse, Response};
@@ -18,7 +20,9 @@ use crate::coding::activity::RawActivity;
 use crate::http::App;
 use crate::http::answering::{Job, Piece, admit, answer_each};
 use crate::http::body::Payload;
+use crate::http::error::Problem;
 use crate::nomenclature::Code;
+use crate::serving::admission::Share;
 use crate::serving::desk::Size;
 use crate::telemetry::stages::{Stage, StageClock};
 
@@ -140,10 +144,12 @@ pub async fn predict_batch(
     mut payload: Payload,
 ) -> Result<Response, Refusal> {
     let wanted = parameters.wanted()?;
-    let lines = read(&app, &payload, false).await?;
+    let (lines, admitted) = match read(&app, &payload, false).await? {
+        Ok(read) => read,
+        Err(refusal) => return Ok(refusal),
+    };
     payload.clock.lap(Stage::Parse);
     let coder = FormCoder::new(coder, &app, Selection::older(wanted, &app.sirene));
-    let admitted = admit(&app, lines.activities.len(), app.limits.sirene_activities)?;
     let job = Job { items: lines.activities, admitted, frame: ("[", "]") };
     answer_each(&app, payload, job, move |lines| probable_piece(&coder, lines)).await
 }
@@ -167,7 +173,10 @@ pub async fn evaluation(
     payload: Payload,
 ) -> Result<Response, Refusal> {
     let wanted = parameters.wanted()?;
-    let Lines { activities, codes } = read(&app, &payload, true).await?;
+    let (Lines { activities, codes }, admitted) = match read(&app, &payload, true).await? {
+        Ok(read) => read,
+        Err(refusal) => return Ok(refusal),
+    };
     let coder = FormCoder::new(coder, &app, Selection::older(wanted, &app.sirene));
     let selection = *coder.selection();
     let work = move |forms: Vec<RawActivity>| {
@@ -175,7 +184,6 @@ pub async fn evaluation(
         Ok((texts, coder.code(forms, &mut StageClock::start())?))
     };
     let size = payload.size();
-    let admitted = admit(&app, activities.len(), app.limits.sirene_activities)?;
     let size = size.with_activities(activities.len());
     let pieces = app.desk.run_pieces(size, activities, work, |_| Ok::<_, Refusal>(())).await?;
     drop(admitted);
@@ -198,11 +206,15 @@ fn evaluated(pieces: Vec<(Vec<String>, Vec<Coding>)>, codes: Vec<String>, select
     }
 }
 
-/// The columns of a body.
-async fn read(app: &App, payload: &Payload, evaluated: bool) -> Result<Lines, Refusal> {
-    let (bytes, deepest) = (payload.bytes.clone(), app.limits.json_depth);
-    let reading = app.desk.run(payload.size(), move || Lines::read(&bytes, deepest, evaluated));
-    reading.await?
+/// The columns of a body and their share of what may be in work; a refusal is written where there is time.
+async fn read(app: &App, payload: &Payload, evaluated: bool) -> Result<Result<(Lines, Share), Response>, Problem> {
+    let (bytes, asked) = (payload.bytes.clone(), Arc::clone(app));
+    let read = move || {
+        let limits = &asked.limits;
+        let admit = |lines| admit(&asked, lines, limits.sirene_activities);
+        Lines::read(&bytes, limits.json_depth, evaluated, admit).map_err(IntoResponse::into_response)
+    };
+    Ok(app.desk.run(payload.size(), read).await?)
 }
 
 /// A piece of an answer in which every line has a prediction, as the older form wants it.
