@@ -12,6 +12,7 @@ use codif::coding::Coder;
 use codif::coding::activity::{Activity, ActivityError, Covariate, LONGEST_TEXT, RawActivity};
 use codif::coding::explain::letters::attributions;
 use codif::coding::features::{Buckets, END_OF_TEXT, Features};
+use codif::coding::json_object::array_length;
 use codif::coding::normalise::presets::codif_1;
 use codif::coding::normalise::{NormalisedText, Normaliser, NormaliserError, Step};
 use codif::http::body::json_depth;
@@ -55,7 +56,9 @@ pub fn code_body(data: &[u8]) {
         return;
     }
     let Ok(fields) = serde_json::from_slice::<BTreeMap<String, &RawValue>>(data) else { return };
-    let activities: Vec<&RawValue> = serde_json::from_str(fields["activities"].get()).unwrap();
+    let activities = serde_json::from_str::<Vec<&RawValue>>(fields["activities"].get());
+    assert_eq!(array_length(fields["activities"].get()).ok(), activities.as_ref().ok().map(Vec::len));
+    let Ok(activities) = activities else { return };
     let read = || activities.iter().map(|activity| RawActivity::from_json_text(activity.get().as_bytes())).collect();
     for longest in LENGTHS {
         let sorted = Sorted::new(read(), longest);
@@ -146,8 +149,8 @@ fn same_from_json(activity: &Activity) {
 
 /// The body of the current Sirene form, and each form in it.
 pub fn sirene_forms(data: &[u8]) {
-    twice(|| format!("{:?}", object(data, DEEPEST)));
-    let fields = match object(data, DEEPEST) {
+    twice(|| format!("{:?}", object(data, &["forms"], DEEPEST)));
+    let ([forms], whole) = match object(data, &["forms"], DEEPEST) {
         Ok(fields) => fields,
         Err(fault) => {
             assert!(serde_json::to_string(&fault).is_ok());
@@ -155,8 +158,8 @@ pub fn sirene_forms(data: &[u8]) {
         }
     };
     assert!(json_depth(data) <= DEEPEST);
-    assert!(fields.values().all(|value| stands_in(data, value)));
-    let Some(forms) = fields.get("forms") else { return };
+    assert!(stands_in(data, whole));
+    let Some(forms) = forms else { return };
     let Ok(forms) = serde_json::from_str::<Vec<&RawValue>>(forms.get()) else { return };
     for (place, form) in forms.into_iter().enumerate() {
         assert!(stands_in(data, form));
@@ -191,7 +194,12 @@ fn sirene_form(value: &Value, place: usize) {
 pub fn sirene_columns(data: &[u8]) {
     let body = Bytes::copy_from_slice(data);
     for evaluated in [false, true] {
-        let read = || Lines::read(&body, DEEPEST, evaluated, |count| Ok(drop(count))).map(|(lines, ())| lines);
+        let read = || {
+            Lines::read(&body, DEEPEST, evaluated, Ok).map(|(lines, counted)| {
+                assert_eq!(lines.activities.len(), counted);
+                lines
+            })
+        };
         twice(|| format!("{:?}", read()));
         match read() {
             Ok(lines) => {
@@ -401,13 +409,12 @@ fn each_row(features: &Features, text: &NormalisedText, activity: &Activity) -> 
     rows
 }
 
-/// The sum of some rows of the table; each must stand in it.
+/// What some rows of the table add to the logits of a few labels; each must stand in it.
 fn sum(coder: &Coder, rows: &[u32]) -> Vec<f64> {
-    let mut sum: Vec<f64> = Vec::new();
-    for row in rows {
-        let values = coder.classifier.row(*row).unwrap();
-        sum.resize(values.len(), 0.0);
-        sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += f64::from(value));
+    let labels: Vec<usize> = (0..8).collect();
+    let mut sum = vec![0.0; labels.len()];
+    for products in coder.classifier.row_products(rows, &labels).unwrap() {
+        sum.iter_mut().zip(products).for_each(|(sum, product)| *sum += f64::from(product));
     }
     sum
 }

@@ -35,7 +35,7 @@ use crate::config::ServeOptions;
 use crate::serving::Coders;
 use crate::serving::admission::Budget;
 use crate::serving::desk::Desk;
-use crate::serving::pool::BatchPool;
+use crate::serving::pool::Pool;
 use crate::telemetry::Metrics;
 use auth::Access;
 use server::accept::{Answers, Sendable};
@@ -56,7 +56,7 @@ pub struct Application {
     /// How much is taken.
     pub limits: Limits,
     /// The Sirene routes.
-    pub sirene: sirene::mount::Settings,
+    pub sirene: sirene::route_coder::Settings,
     /// Origins whose pages may call.
     pub cors_origins: Vec<String>,
 }
@@ -95,7 +95,8 @@ impl Application {
             desk: Desk {
                 activities: Budget::new(limits.concurrent_activities, metrics.activities_in_flight.clone()),
                 memory: Budget::new(bytes(limits.memory), metrics.memory_in_flight.clone()),
-                pool: BatchPool::new()?,
+                big: Pool::of_big_requests()?,
+                long: Pool::of_long_requests()?,
             },
             metrics,
             access,
@@ -108,7 +109,7 @@ impl Application {
                 json_depth: limits.json_depth,
                 body_patience: options.patience.body,
             },
-            sirene: sirene::mount::Settings {
+            sirene: sirene::route_coder::Settings {
                 nomenclature: options.sirene.nomenclature.clone(),
                 round: options.sirene.round,
             },

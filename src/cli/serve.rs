@@ -30,14 +30,7 @@ pub fn run(arguments: ServeArguments, file: &ConfigurationFile, effective: Effec
         print!("{}", effective.to_toml());
         return Ok(ExitCode::SUCCESS);
     }
-    // More sockets than the usual soft limit allows; where the system refuses, its own limit stands.
-    let _ = rlimit::increase_nofile_limit(u64::MAX);
-    // Short work that may take a while runs on the blocking threads: few, so that they stay bounded.
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .max_blocking_threads(16)
-        .build()
-        .context("cannot start threads")?;
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build().context("cannot start threads")?;
     let status = runtime.block_on(server.serve())?;
     runtime.shutdown_background();
     Ok(status)

@@ -52,13 +52,19 @@ impl Classifier {
         }
     }
 
-    /// One row of the table.
-    pub fn row(&self, row: u32) -> Result<Vec<f32>> {
-        self.table.get(row as usize)?.to_vec1()
+    /// What each row of the table, alone, adds to the logits of some labels: one line a row, one number a label.
+    pub fn row_products(&self, rows: &[u32], labels: &[usize]) -> Result<Vec<Vec<f32>>> {
+        if rows.is_empty() || labels.is_empty() {
+            return Ok(vec![Vec::new(); rows.len()]);
+        }
+        let weights = labels.iter().map(|label| self.label_weights(*label)).collect::<Result<Vec<_>>>()?.concat();
+        let weights = Tensor::from_vec(weights, (labels.len(), self.table.dim(1)?), self.device())?;
+        let rows = Tensor::from_slice(rows, rows.len(), self.device())?;
+        self.table.index_select(&rows, 0)?.matmul(&weights.t()?)?.to_vec2()
     }
 
     /// The head's weights for one label.
-    pub fn label_weights(&self, label: usize) -> Result<Vec<f32>> {
+    fn label_weights(&self, label: usize) -> Result<Vec<f32>> {
         self.head.weight().get(label)?.to_vec1()
     }
 

@@ -27,14 +27,13 @@ pub fn contributions(
     label: usize,
 ) -> Result<Vec<Contribution>> {
     let words: Vec<&str> = text.as_str().split_whitespace().collect();
-    let mut rows = Vec::new();
-    features.for_each_row(text.as_str(), activity, |row, origin| rows.push((row, origin)));
-    let weights = classifier.label_weights(label)?;
+    let (rows, origins) = rows_and_origins(features, text, activity);
+    let products = classifier.row_products(&rows, &[label])?;
     let divisor = rows.len() as f64;
     let mut of_words = vec![0.0; words.len() + 1];
     let mut of_covariates = Vec::new();
-    for (row, origin) in rows {
-        let added = dot(&classifier.row(row)?, &weights) / divisor;
+    for (origin, product) in origins.into_iter().zip(products.iter().flatten()) {
+        let added = f64::from(*product) / divisor;
         match origin {
             Origin::Word(place) | Origin::Subword(place, ..) => share(&mut of_words, place, 1, added),
             Origin::WordNgram(place, length) => share(&mut of_words, place, length, added),
@@ -57,6 +56,12 @@ fn share(of_words: &mut [f64], place: usize, length: usize, added: f64) {
     }
 }
 
-pub(super) fn dot(left: &[f32], right: &[f32]) -> f64 {
-    left.iter().zip(right).map(|(left, right)| f64::from(left * right)).sum()
+/// The rows of a text and where each comes from.
+fn rows_and_origins(features: &Features, text: &NormalisedText, activity: &Activity) -> (Vec<u32>, Vec<Origin>) {
+    let (mut rows, mut origins) = (Vec::new(), Vec::new());
+    features.for_each_row(text.as_str(), activity, |row, origin| {
+        rows.push(row);
+        origins.push(origin);
+    });
+    (rows, origins)
 }

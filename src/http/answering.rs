@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use axum::body::Body;
+use axum::http::HeaderValue;
 use axum::http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use axum::response::{IntoResponse, Response};
 use bytes::Bytes;
@@ -63,7 +64,7 @@ where
 {
     let count = job.items.len();
     let size = payload.size().with_activities(count);
-    let Payload { mut memory, clock, bytes } = payload;
+    let Payload { mut memory, clock, bytes, .. } = payload;
     drop(bytes);
     let started = Instant::now();
     let (mut total, mut times) = (0, StageTimes::default());
@@ -77,7 +78,7 @@ where
     };
     let pieces = app.desk.run_pieces(size, job.items, work, weigh).await?;
     drop(job.admitted);
-    times.wait_beside(started.elapsed(), if size == Size::Small { 1 } else { app.desk.pool.size() });
+    times.wait_beside(started.elapsed(), if size == Size::Big { app.desk.big.size() } else { 1 });
     times.merge(&clock.times());
     let mut response = framed(job.frame, pieces, memory);
     response.extensions_mut().insert(times);
@@ -93,26 +94,39 @@ pub fn admit(app: &App, count: usize, allowed: usize) -> Result<Share, Problem> 
     Ok(app.desk.activities.take(count)?)
 }
 
-/// The pieces between what stands before and after them. Of several pieces the memory is held until the last is sent.
+/// The pieces between what stands before and after them.
 fn framed((before, after): (&'static str, &'static str), mut pieces: Vec<Piece>, memory: Share) -> Response {
+    let mut parts = Vec::with_capacity(2 * pieces.len() + 1);
     if pieces.len() <= 1 {
         let piece = pieces.pop().map(|piece| piece.json).unwrap_or_default();
-        let whole = [before.as_bytes(), &piece, after.as_bytes()].concat();
-        return ([(CONTENT_TYPE, "application/json")], whole).into_response();
+        parts.push(Bytes::from([before.as_bytes(), &piece, after.as_bytes()].concat()));
+    } else {
+        parts.push(Bytes::from_static(before.as_bytes()));
+        for (place, piece) in pieces.into_iter().enumerate() {
+            parts.extend((place > 0).then_some(Bytes::from_static(b",")));
+            parts.push(piece.json.into());
+        }
+        parts.push(Bytes::from_static(after.as_bytes()));
     }
-    let mut parts = vec![Bytes::from_static(before.as_bytes())];
-    for (place, piece) in pieces.into_iter().enumerate() {
-        parts.extend((place > 0).then_some(Bytes::from_static(b",")));
-        parts.push(piece.json.into());
-    }
-    parts.push(Bytes::from_static(after.as_bytes()));
+    held(parts, memory)
+}
+
+/// A JSON answer in parts, with the memory it holds, which is given back when the last is sent.
+fn held(parts: Vec<Bytes>, memory: Share) -> Response {
     let length: usize = parts.iter().map(Bytes::len).sum();
     let parts = parts.into_iter().map(move |part| {
         let _held = &memory;
         Ok::<_, Infallible>(part)
     });
-    let headers = [(CONTENT_TYPE, "application/json".to_owned()), (CONTENT_LENGTH, length.to_string())];
+    let headers = [(CONTENT_TYPE, HeaderValue::from_static("application/json")), (CONTENT_LENGTH, length.into())];
     (headers, Body::from_stream(stream::iter(parts))).into_response()
+}
+
+/// A value as a JSON answer with the memory it holds; written where the request is worked on.
+pub fn held_json(value: &impl Serialize, mut memory: Share) -> Result<Response, Problem> {
+    let json = serde_json::to_vec(value).map_err(Problem::internal)?;
+    memory.grow(json.len())?;
+    Ok(held(vec![json.into()], memory))
 }
 
 /// Codes the activities of a piece and counts them; the clock is told of each stage.

@@ -17,6 +17,11 @@ use crate::telemetry::stages::{Stage, StageClock};
 
 /// Room made for a body before any of it has come.
 const FIRST_ROOM: usize = 16 * 1024;
+/// Bytes of each request, body and answer, that are not counted in the memory held: half-sent large bodies shut no small
+/// request out. How many there are at once is bounded by the connections.
+const FREE: usize = 64 * 1024;
+/// Bytes read in one stretch.
+const PAUSE_AFTER: usize = 64 * 1024;
 
 /// A body, the memory it holds, and the clock that was started when its reading began.
 pub struct Payload {
@@ -26,12 +31,15 @@ pub struct Payload {
     pub memory: Share,
     /// The clock of the request's stages.
     pub clock: StageClock,
+    /// Whether the answer is explained.
+    pub explained: bool,
 }
 
 impl Payload {
     /// How big the request is, as far as its body tells.
     pub fn size(&self) -> Size {
-        Size::of_body(self.bytes.len())
+        let bytes = self.bytes.len();
+        if self.explained { Size::of_explained(bytes) } else { Size::of_body(bytes) }
     }
 }
 
@@ -40,11 +48,11 @@ impl FromRequest<App> for Payload {
 
     async fn from_request(request: Request, app: &App) -> Result<Self, Problem> {
         let mut clock = StageClock::start();
-        let mut memory = app.desk.memory.take(0)?;
+        let mut memory = app.desk.memory.share(FREE);
         let patience = app.limits.body_patience;
         let bytes = within(patience, read(request.into_body(), &mut memory)).await?;
         clock.lap(Stage::Read);
-        Ok(Self { bytes, memory, clock })
+        Ok(Self { bytes, memory, clock, explained: false })
     }
 }
 
@@ -56,9 +64,16 @@ async fn read(mut body: Body, memory: &mut Share) -> Result<Bytes, Problem> {
     let announced = body.size_hint().exact().and_then(|length| usize::try_from(length).ok());
     let mut first = Bytes::new();
     let mut all = BytesMut::new();
+    let mut since_pause = 0;
     while let Some(frame) = body.frame().await {
         let Ok(data) = frame.map_err(|error| fault(&error))?.into_data() else { continue };
         memory.grow(data.len())?;
+        since_pause += data.len();
+        if since_pause > PAUSE_AFTER {
+            // An inflated body is always ready: others have their turn meanwhile.
+            since_pause = 0;
+            tokio::task::yield_now().await;
+        }
         if first.is_empty() && all.is_empty() {
             first = data;
             continue;

@@ -105,6 +105,7 @@ pub async fn code(State(app): State<App>, mut payload: Payload) -> Result<Respon
     let asked = app.desk.run(size, move || Asked::read(&bytes, &served, depth, allowed)).await??;
     payload.clock.lap(Stage::Parse);
     let Asked { activities, coders, options } = asked;
+    payload.explained = options.explain;
     let admitted = admit(&app, activities.len(), allowed)?;
     let job = Job { items: activities, admitted, frame: ("{\"results\":[", "]}") };
     let (metrics, longest) = (app.metrics.clone(), app.limits.text);

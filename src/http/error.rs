@@ -13,11 +13,13 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::serving::admission::Exhausted;
-use crate::serving::pool::{Panicked, message};
+use crate::serving::pool::Panicked;
 use crate::telemetry::Metrics;
 
 /// Media type of a problem.
 const PROBLEM: &str = "application/problem+json";
+/// Longest detail, in characters.
+const LONGEST_DETAIL: usize = 500;
 
 /// Problem details.
 #[derive(Clone, Debug, Serialize, ToSchema)]
@@ -44,7 +46,13 @@ pub struct FailureCode(pub &'static str);
 impl Problem {
     fn new(status: StatusCode, code: &'static str, detail: impl Into<String>) -> Self {
         let title = status.canonical_reason().unwrap_or("Error");
-        Self { title, status: status.as_u16(), code, detail: detail.into(), cause: None, headers: Vec::new() }
+        // What was sent may stand in it: as much as a person reads, no more.
+        let mut detail: String = detail.into();
+        if let Some((end, _)) = detail.char_indices().nth(LONGEST_DETAIL) {
+            detail.truncate(end);
+            detail.push('…');
+        }
+        Self { title, status: status.as_u16(), code, detail, cause: None, headers: Vec::new() }
     }
 
     /// The body is no JSON.
@@ -177,8 +185,8 @@ impl From<Exhausted> for Problem {
 }
 
 impl From<Panicked> for Problem {
-    fn from(panicked: Panicked) -> Self {
-        let mut problem = Self::internal(panicked.0);
+    fn from(_: Panicked) -> Self {
+        let mut problem = Self::internal("a panic: the log says where");
         problem.code = "panicked";
         problem
     }
@@ -201,8 +209,8 @@ pub async fn method_not_allowed() -> Problem {
 }
 
 /// A panic in a handler.
-pub fn panicked(panic: Box<dyn Any + Send>) -> Response {
-    Problem::from(Panicked(message(panic.as_ref()))).into_response()
+pub fn panicked(_: Box<dyn Any + Send>) -> Response {
+    Problem::from(Panicked).into_response()
 }
 
 /// Gives the refusals of the layers below our form.

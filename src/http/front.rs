@@ -5,14 +5,17 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::extract::{MatchedPath, Request, State};
-use axum::http::header::{AUTHORIZATION, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-use axum::http::{HeaderName, HeaderValue, Method, Uri};
+use axum::http::header::{
+    AUTHORIZATION, CONTENT_LENGTH, CONTENT_SECURITY_POLICY, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS,
+};
+use axum::http::{Extensions, HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use axum::middleware::{Next, from_fn_with_state};
 use axum::response::{IntoResponse, Response};
 use opentelemetry::TraceId;
 use tower::ServiceBuilder;
 use tower_http::catch_panic::CatchPanicLayer;
 use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{DefaultPredicate, Predicate};
 use tower_http::cors::{AllowOrigin, CorsLayer};
 use tower_http::request_id::{MakeRequestUuid, PropagateRequestIdLayer, SetRequestIdLayer};
 use tower_http::set_header::SetResponseHeaderLayer;
@@ -29,6 +32,13 @@ use crate::telemetry::traces::{continue_trace, trace_id};
 /// Longest request id taken from a client.
 const LONGEST_REQUEST_ID: usize = 128;
 const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
+/// What a browser may do with an answer: the documentation's page needs most.
+const POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; connect-src 'self'; \
+     base-uri 'none'; frame-ancestors 'none'",
+);
+/// Largest answer that is compressed, in bytes: compressing more would keep a thread from other requests.
+const LARGEST_COMPRESSED: u64 = 256 << 10;
 const NOSNIFF: HeaderValue = HeaderValue::from_static("nosniff");
 
 /// What surrounds each route: it knows which route it is. One layer, for each is boxed and cloned at every request.
@@ -46,9 +56,10 @@ pub fn around_all(router: Router, app: &App) -> impl Answers<Body = impl Sendabl
         .layer(SetRequestIdLayer::x_request_id(MakeRequestUuid))
         .layer(PropagateRequestIdLayer::x_request_id())
         .layer(TraceLayer::new_for_http().make_span_with(span).on_request(()).on_response(record_answer).on_failure(()))
-        .layer(CompressionLayer::new())
+        .layer(CompressionLayer::new().compress_when(DefaultPredicate::new().and(is_not_large)))
         .option_layer(cors(&app.cors_origins))
         .layer(SetResponseHeaderLayer::if_not_present(X_CONTENT_TYPE_OPTIONS, NOSNIFF))
+        .layer(SetResponseHeaderLayer::if_not_present(CONTENT_SECURITY_POLICY, POLICY))
         .service(router)
 }
 
@@ -184,6 +195,12 @@ fn without_odd_id(mut request: Request) -> Request {
         request.headers_mut().remove(REQUEST_ID);
     }
     request
+}
+
+/// Whether an answer is small enough to be compressed; one of pieces says how large it is.
+fn is_not_large(_: StatusCode, _: Version, headers: &HeaderMap, _: &Extensions) -> bool {
+    let length = headers.get(CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse::<u64>().ok());
+    length.is_none_or(|length| length <= LARGEST_COMPRESSED)
 }
 
 /// Closed unless origins are named.

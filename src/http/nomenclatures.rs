@@ -9,6 +9,7 @@ use utoipa::{IntoParams, ToSchema};
 use super::App;
 use super::error::Problem;
 use crate::nomenclature::{Code, Entry, Level, Nomenclature};
+use crate::serving::desk::Size;
 
 /// Most codes that a search gives.
 const MOST_FOUND: usize = 100;
@@ -123,7 +124,8 @@ pub async fn codes(
         ));
     }
     let desk = app.desk.clone();
-    desk.run_aside(move || found(&app, &id, &asked)).await?.map(Json)
+    let _admitted = desk.activities.take(1)?;
+    desk.run(Size::Long, move || found(&app, &id, &asked)).await?.map(Json)
 }
 
 fn found(app: &App, id: &str, asked: &CodesQuery) -> Result<Vec<EntryAnswer>, Problem> {

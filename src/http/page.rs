@@ -74,7 +74,7 @@ async fn page(
     let desk = app.desk.clone();
     let asked = fields.iter().any(|(field, _)| field == "description");
     let _admitted = desk.activities.take(usize::from(asked))?;
-    let size = Size::of_body(raw.map_or(0, |raw| raw.len()));
+    let size = Size::of_explained(raw.map_or(0, |raw| raw.len()));
     let (errors, html) = desk
         .run(size, move || {
             let page = fill(&app, fields)?;

@@ -30,6 +30,8 @@ use accept::{Answers, Reception, Sendable};
 const CUT: u8 = 3;
 /// Connections open at once on the operations port.
 const OPERATIONS_CONNECTIONS: usize = 256;
+/// Descriptors kept for everything but the connections of the public port.
+const DESCRIPTORS_KEPT: usize = 512;
 
 /// A server that may start.
 pub struct Server {
@@ -69,6 +71,7 @@ impl Server {
             patience: self.options.patience.clone(),
             metrics: metrics.clone(),
             counted: false,
+            keep_alive: false,
         };
         let operations = tokio::spawn(async move {
             let open = GracefulShutdown::new();
@@ -84,10 +87,11 @@ impl Server {
         let app = Application::new(&self.options, self.access.clone(), Arc::new(loaded), metrics.clone())?;
         let reception = Reception {
             service: public(Arc::new(app)),
-            connections: self.options.limits.connections,
+            connections: connections_allowed(self.options.limits.connections),
             patience: self.options.patience.clone(),
             metrics: metrics.clone(),
             counted: true,
+            keep_alive: true,
         };
         lifecycle.enter(Phase::Ready(models));
         tracing::info!(%address, %operations_address, "serving");
@@ -145,6 +149,16 @@ impl Server {
         tracing::warn!("stopped: requests under way were cut at the deadline");
         ExitCode::from(CUT)
     }
+}
+
+/// As many connections as the system has descriptors for, less those that codif needs itself.
+fn connections_allowed(wanted: usize) -> usize {
+    let descriptors = rlimit::increase_nofile_limit(u64::MAX).unwrap_or(1024);
+    let possible = usize::try_from(descriptors).unwrap_or(usize::MAX).saturating_sub(DESCRIPTORS_KEPT).max(1);
+    if possible < wanted {
+        tracing::warn!(wanted, possible, "the system gives fewer descriptors than limits.connections asks for");
+    }
+    wanted.min(possible)
 }
 
 async fn open(address: SocketAddr, flag: &str) -> anyhow::Result<TcpListener> {

@@ -12,9 +12,9 @@ pub mod explain;
 pub mod faults;
 pub mod form;
 pub mod form_coder;
-pub mod mount;
 pub mod older;
 pub mod query;
+pub mod route_coder;
 
 use axum::routing::post;
 use utoipa::openapi::path::{ParameterBuilder, ParameterIn};

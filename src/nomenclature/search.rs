@@ -11,6 +11,9 @@ const LINKING_WORDS: [&str; 20] = [
     "un", "une",
 ];
 
+/// Words of a query that count.
+const MOST_WORDS: usize = 12;
+
 /// The folded words of a title, in the singular.
 pub(super) type TitleWords = Vec<String>;
 
@@ -35,6 +38,10 @@ impl Nomenclature {
         if wanted.iter().any(|word| !is_linking(word)) {
             wanted.retain(|word| !is_linking(word));
         }
+        // A word asked for twice is the same word, and nobody means more than a few.
+        wanted.sort();
+        wanted.dedup();
+        wanted.truncate(MOST_WORDS);
         if wanted.is_empty() {
             return Vec::new();
         }

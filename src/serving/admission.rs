@@ -22,6 +22,7 @@ struct Inner {
 pub struct Share {
     inner: Arc<Inner>,
     held: usize,
+    free: usize,
 }
 
 /// There is no room now.
@@ -36,9 +37,14 @@ impl Budget {
 
     /// A share of `amount`, at once or not at all.
     pub fn take(&self, amount: usize) -> Result<Share, Exhausted> {
-        let mut share = Share { inner: Arc::clone(&self.inner), held: 0 };
+        let mut share = self.share(0);
         share.grow(amount)?;
         Ok(share)
+    }
+
+    /// An empty share, whose first `free` amount is not counted: what is small is never refused.
+    pub fn share(&self, free: usize) -> Share {
+        Share { inner: Arc::clone(&self.inner), held: 0, free }
     }
 }
 
@@ -46,6 +52,9 @@ impl Share {
     /// Takes more: what is held by all stays within the capacity, or this share is the only one. So whoever is alone is
     /// always admitted, and one rule serves one and many.
     pub fn grow(&mut self, amount: usize) -> Result<(), Exhausted> {
+        let uncounted = amount.min(self.free);
+        self.free -= uncounted;
+        let amount = amount - uncounted;
         if amount == 0 {
             return Ok(());
         }
@@ -88,6 +97,15 @@ mod tests {
         assert!(budget.take(6).is_ok());
         drop(second);
         assert_eq!(gauge.get(), 0);
+    }
+
+    #[test]
+    fn what_is_small_is_not_counted() {
+        let (budget, gauge) = budget(10);
+        let _all = budget.take(50).unwrap();
+        let mut small = budget.share(8);
+        assert!(small.grow(5).is_ok() && small.grow(3).is_ok());
+        assert_eq!((small.grow(1), gauge.get()), (Err(Exhausted), 50));
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::admission::Budget;
-use super::pool::{BatchPool, Panicked, caught};
+use super::pool::{Panicked, Pool, caught};
 
 /// Activities in a piece of work of a big request.
 const PIECE: usize = 64;
@@ -11,8 +11,12 @@ const PIECE: usize = 64;
 /// thread for less than half a millisecond (`just bench`).
 const FEW_ACTIVITIES: usize = 4;
 const FEW_BYTES: usize = 2048;
+/// Most bytes of a request whose answer is explained, which reads every row of the text once more.
+const FEW_EXPLAINED_BYTES: usize = 512;
 /// Most bytes that are skimmed where they arrive: at about a gigabyte a second.
-const FEW_SKIMMED_BYTES: usize = 64 << 10;
+const FEW_SKIMMED_BYTES: usize = 32 << 10;
+/// Most bytes of a long request.
+const LONG_BYTES: usize = 64 << 10;
 
 /// Where requests are worked on.
 #[derive(Clone)]
@@ -22,7 +26,9 @@ pub struct Desk {
     /// Bytes of bodies and answers held at once.
     pub memory: Budget,
     /// The threads of big requests.
-    pub pool: BatchPool,
+    pub big: Pool,
+    /// The thread of long ones.
+    pub long: Pool,
 }
 
 /// How big a request is.
@@ -30,19 +36,30 @@ pub struct Desk {
 pub enum Size {
     /// It is worked on where it arrives.
     Small,
-    /// It goes to the pool.
+    /// Few activities, long texts: it has a thread beside the big ones.
+    Long,
+    /// It goes to the pool, piece by piece.
     Big,
 }
 
 impl Size {
     /// Of a request whose body has so many bytes.
     pub fn of_body(bytes: usize) -> Self {
-        if bytes <= FEW_BYTES { Self::Small } else { Self::Big }
+        match bytes {
+            bytes if bytes <= FEW_BYTES => Self::Small,
+            bytes if bytes <= LONG_BYTES => Self::Long,
+            _ => Self::Big,
+        }
     }
 
     /// Of a body of so many bytes that is only skimmed, to count its activities: a refusal does not wait for a thread then.
     pub fn of_skimmed_body(bytes: usize) -> Self {
         if bytes <= FEW_SKIMMED_BYTES { Self::Small } else { Self::Big }
+    }
+
+    /// Of a request of so many bytes whose answer is explained.
+    pub fn of_explained(bytes: usize) -> Self {
+        if bytes <= FEW_EXPLAINED_BYTES { Self::Small } else { Self::of_body(bytes.max(FEW_BYTES + 1)) }
     }
 
     /// The same, once its activities are counted.
@@ -60,14 +77,9 @@ impl Desk {
     ) -> Result<T, Panicked> {
         match size {
             Size::Small => caught(work),
-            Size::Big => self.pool.run(work).await,
+            Size::Long => self.long.run(work).await,
+            Size::Big => self.big.run(work).await,
         }
-    }
-
-    /// Runs work that takes about a millisecond whatever its size, beside the threads that take requests.
-    pub async fn run_aside<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Panicked> {
-        let stopped = |error: tokio::task::JoinError| Panicked(error.to_string());
-        tokio::task::spawn_blocking(|| caught(work)).await.map_err(stopped)?
     }
 
     /// Runs work on items piece by piece; the results come in the order of the items, each seen by `done` as it comes. The
@@ -84,17 +96,17 @@ impl Desk {
         T: Send + 'static,
         E: From<Panicked> + Send + 'static,
     {
-        if size == Size::Small {
-            let result = caught(|| work(items))??;
+        if size != Size::Big {
+            let result = self.run(size, move || work(items)).await??;
             done(&result)?;
             return Ok(vec![result]);
         }
         // Fifty thousand items take milliseconds to be told apart: that too is work for the pool.
-        let pieces = self.pool.run(move || pieces(items)).await?.into_iter().map(|piece| {
+        let pieces = self.big.run(move || pieces(items)).await?.into_iter().map(|piece| {
             let work = work.clone();
-            async move { self.pool.run(move || work(piece)).await? }
+            async move { self.big.run(move || work(piece)).await? }
         });
-        let results = stream::iter(pieces).buffered(self.pool.size());
+        let results = stream::iter(pieces).buffered(self.big.size());
         results.and_then(|result| std::future::ready(done(&result).map(|()| result))).try_collect().await
     }
 }

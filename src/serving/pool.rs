@@ -1,41 +1,54 @@
-//! The threads of big requests: as many as cores, of low priority, each piece of work in the order of arrival.
+//! Threads beside those that take requests, each piece of work in the order of arrival.
 //!
 //! A big request is cut into small pieces of work; the pieces of several requests take turns, so that one of a hundred
-//! activities does not wait for one of fifty thousand. Requests of few activities never come here: they are coded where
-//! they arrive, and the low priority of these threads lets them through.
+//! activities does not wait for one of fifty thousand. Small requests never come here: they are coded where they arrive,
+//! and the low priority of the threads of big ones lets them through. Long requests (few activities, long texts) have a
+//! thread of their own.
 
-use std::any::Any;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use thread_priority::{ThreadPriority, set_current_thread_priority};
 use tokio::sync::{Semaphore, oneshot};
 
-/// The threads of big requests.
+/// Threads, and whose turn it is.
 #[derive(Clone)]
-pub struct BatchPool {
+pub struct Pool {
     threads: Arc<rayon::ThreadPool>,
     turns: Arc<Semaphore>,
 }
 
-/// The work panicked.
-#[derive(Debug)]
-pub struct Panicked(pub String);
+/// The work panicked, and the hook of the logs said where. What the panic said stays there: it may quote a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Panicked;
 
-impl BatchPool {
-    /// As many threads as cores.
-    pub fn new() -> Result<Self, rayon::ThreadPoolBuildError> {
+impl Pool {
+    /// For big requests: as many threads as cores, of the lowest priority.
+    pub fn of_big_requests() -> Result<Self, rayon::ThreadPoolBuildError> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let threads = rayon::ThreadPoolBuilder::new()
-            .num_threads(cores)
-            .thread_name(|number| format!("codif-batch-{number}"))
-            .start_handler(|_| {
-                if let Err(error) = set_current_thread_priority(ThreadPriority::Min) {
-                    tracing::warn!(?error, "batch threads keep the usual priority");
-                }
-            })
+        Self::new("big", cores, || {
+            if let Err(error) = set_current_thread_priority(ThreadPriority::Min) {
+                tracing::warn!(?error, "the threads of big requests keep the usual priority");
+            }
+        })
+    }
+
+    /// For long requests: one thread of the usual priority.
+    pub fn of_long_requests() -> Result<Self, rayon::ThreadPoolBuildError> {
+        Self::new("long", 1, || ())
+    }
+
+    fn new(
+        name: &'static str,
+        threads: usize,
+        start: impl Fn() + Send + Sync + 'static,
+    ) -> Result<Self, rayon::ThreadPoolBuildError> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(threads)
+            .thread_name(move |number| format!("codif-{name}-{number}"))
+            .start_handler(move |_| start())
             .build()?;
-        Ok(Self { threads: Arc::new(threads), turns: Arc::new(Semaphore::new(cores)) })
+        Ok(Self { threads: Arc::new(pool), turns: Arc::new(Semaphore::new(threads)) })
     }
 
     /// How many pieces of work run at once.
@@ -45,8 +58,7 @@ impl BatchPool {
 
     /// Runs one piece of work when its turn comes.
     pub async fn run<T: Send + 'static>(&self, work: impl FnOnce() -> T + Send + 'static) -> Result<T, Panicked> {
-        let gone = || Panicked("the pool has stopped".to_owned());
-        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| gone())?;
+        let turn = Arc::clone(&self.turns).acquire_owned().await.map_err(|_| Panicked)?;
         let (sender, receiver) = oneshot::channel();
         self.threads.spawn(move || {
             let result = caught(work);
@@ -54,19 +66,13 @@ impl BatchPool {
             // The client may have left: nobody waits for the result then.
             let _ = sender.send(result);
         });
-        receiver.await.unwrap_or_else(|_| Err(gone()))
+        receiver.await.unwrap_or(Err(Panicked))
     }
 }
 
 /// Runs work, and a panic in it is an error.
 pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|panic| Panicked(message(panic.as_ref())))
-}
-
-/// What a panic says.
-pub fn message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<String>().map(String::as_str).or_else(|| panic.downcast_ref::<&str>().copied());
-    text.unwrap_or("no message").to_owned()
+    catch_unwind(AssertUnwindSafe(work)).map_err(|_| Panicked)
 }
 
 #[cfg(test)]
@@ -75,10 +81,9 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_an_error_and_the_pool_goes_on() {
-        let pool = BatchPool::new().unwrap();
+        let pool = Pool::of_big_requests().unwrap();
         for _ in 0..2 * pool.size() {
-            let error = pool.run(|| panic!("as the test wants")).await.err().unwrap();
-            assert_eq!(error.0, "as the test wants");
+            assert_eq!(pool.run(|| panic!("as the test wants")).await, Err::<(), _>(Panicked));
         }
         assert_eq!(pool.run(|| 1).await.unwrap(), 1);
     }

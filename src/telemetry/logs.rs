@@ -47,5 +47,10 @@ pub fn start_logs(options: &TelemetryOptions) -> anyhow::Result<Telemetry> {
     let traces = options.otlp_endpoint.as_deref().map(|url| traces::provider(url, options.trace_ratio)).transpose()?;
     let spans = traces.as_ref().map(traces::layer);
     tracing_subscriber::registry().with(lines).with(spans).try_init().context("logs cannot be started")?;
+    // The place of a panic, never what it says: that may quote a text.
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(ToString::to_string);
+        tracing::error!(place, "panicked");
+    }));
     Ok(Telemetry { writer, traces, _writing: writing })
 }

@@ -1,8 +1,10 @@
 //! How much is taken in one request: bytes, once inflated, activities, characters, levels of JSON.
 
-use std::io::Write;
+use std::io::{Read, Write};
 use std::process::{Command, Stdio};
+use std::time::{Duration, Instant};
 
+use reqwest::blocking::Client;
 use serde_json::{Value, json};
 
 use crate::raw_client::{answer, connect, post_head};
@@ -169,4 +171,54 @@ fn an_over_long_text_is_its_own_error_or_is_cut() {
     assert_eq!(cut(), 1.0);
     assert_eq!(get(&format!("{}/predict?text_feature=coiffure+a+domicile+et+en+salon", server.url), &[]).status, 200);
     assert_eq!(cut(), 2.0);
+}
+
+#[test]
+fn a_nomenclature_asked_for_twice_is_coded_once() {
+    let server = Server::start();
+    let again = vec!["naf2025"; 100_000];
+    let body = json!({"activities": [{"description": "coiffure"}], "nomenclatures": again}).to_string();
+    let reply = Client::new().post(format!("{}/v1/code", server.url)).body(body).send().unwrap();
+    assert_eq!(reply.status(), 200);
+    let text = reply.text().unwrap();
+    assert_eq!(text.matches("ape-naf2025").count(), 1, "{text}");
+}
+
+#[test]
+fn what_is_too_many_is_counted_and_not_built() {
+    let server = Server::start();
+    let zeros = |count: usize| vec!["0"; count].join(",");
+    let before = metric(&server.operations_url, "process_resident_memory_bytes");
+    for (path, body) in [
+        ("/v1/code", format!("{{\"activities\":[{}]}}", zeros(8_000_000))),
+        ("/predict/", format!("{{\"forms\":[{}]}}", zeros(30_000_000))),
+        ("/predict-batch", format!("{{\"text_description\":[{}]}}", zeros(30_000_000))),
+    ] {
+        assert_eq!(post(&format!("{}{path}", server.url), &[], body).status, 413, "{path}");
+    }
+    let held = metric(&server.operations_url, "process_resident_memory_bytes") - before;
+    assert!(held < 400e6, "{held} bytes more than before");
+}
+
+#[test]
+fn a_large_answer_may_be_read_for_longer_than_an_idle_connection_is_kept() {
+    let server = Server::start_with(&["--patience-idle", "500ms", "--patience-write", "20s"], &[]);
+    let activities = vec![json!({"description": "vente de fleurs"}); 9_000];
+    let body = json!({"activities": activities, "top_k": 20}).to_string();
+    let mut stream = connect(&server.url);
+    stream.write_all(post_head("/v1/code", body.len()).as_bytes()).unwrap();
+    stream.write_all(body.as_bytes()).unwrap();
+    stream.set_nonblocking(false).unwrap();
+    stream.set_read_timeout(Some(Duration::from_secs(20))).unwrap();
+    let start = Instant::now();
+    let (mut received, mut buffer) = (0, vec![0; 64 * 1024]);
+    // Read so that it takes at least three times the patience for an idle connection.
+    while received < 20_000_000 {
+        let read = stream.read(&mut buffer).unwrap();
+        assert!(read > 0, "closed after {received} bytes");
+        received += read;
+        let due = received as f64 / 20_000_000.0 * 1.5;
+        let ahead = due - start.elapsed().as_secs_f64();
+        std::thread::sleep(Duration::from_secs_f64(ahead.max(0.0)));
+    }
 }

@@ -4,9 +4,11 @@
 //! among its words and then their letters. Normalised letters are then found again in the typed text, in their order: a
 //! typed character takes what its normalised letters add (œ that of "oe"), what the normaliser dropped takes nothing.
 
+use std::ops::Range;
+
 use candle_core::Result;
 
-use super::dot;
+use super::rows_and_origins;
 use crate::coding::Coder;
 use crate::coding::activity::Activity;
 use crate::coding::features::Origin;
@@ -20,82 +22,115 @@ pub struct Attribution {
     pub words: Vec<f64>,
 }
 
-/// The letters of a normalised word, each with what it adds.
-type Letters = Vec<(char, f64)>;
-
 /// The attributions of a typed text, one a label. The activity's own text may be longer (added texts) or shorter (cut):
 /// what is not in both adds nothing here.
 pub fn attributions(coder: &Coder, activity: &Activity, typed: &str, labels: &[usize]) -> Result<Vec<Attribution>> {
     let text = coder.normaliser.normalise(activity.text());
-    let words: Vec<&str> = text.as_str().split_whitespace().collect();
-    let mut rows = Vec::new();
-    coder.features.for_each_row(text.as_str(), activity, |row, origin| rows.push((row, origin)));
+    let letters = Letters::of(text.as_str());
+    let alignment = Alignment::new(coder, typed, &letters);
+    let (rows, origins) = rows_and_origins(&coder.features, &text, activity);
+    let products = coder.classifier.row_products(&rows, labels)?;
     let divisor = rows.len() as f64;
-    let rows = rows.into_iter().map(|(row, origin)| Ok((coder.classifier.row(row)?, origin)));
-    let rows = rows.collect::<Result<Vec<_>>>()?;
-    let of_label = |&label: &usize| {
-        let weights = coder.classifier.label_weights(label)?;
-        let mut letters: Vec<Letters> =
-            words.iter().map(|word| word.chars().map(|letter| (letter, 0.0)).collect()).collect();
-        for (row, origin) in &rows {
-            give(&mut letters, *origin, dot(row, &weights) / divisor);
+    let of_label = |place: usize| {
+        let mut added = vec![0.0; letters.letters.len()];
+        for (origin, products) in origins.iter().zip(&products) {
+            let product = products.get(place).copied().unwrap_or_default();
+            letters.give(&mut added, *origin, f64::from(product) / divisor);
         }
-        Ok(typed_attribution(coder, typed, &words, &letters))
+        alignment.attribution(&added)
     };
-    labels.iter().map(of_label).collect()
+    Ok((0..labels.len()).map(of_label).collect())
 }
 
-/// Shares what a row adds among the letters it comes from.
-fn give(words: &mut [Letters], origin: Origin, added: f64) {
-    let (place, count, first, length) = match origin {
-        Origin::Word(place) => (place, 1, 0, usize::MAX),
-        // The first character of all is `<`; at the start the sub-word has one letter less.
-        Origin::Subword(place, start, length) => (place, 1, start.saturating_sub(1), length - usize::from(start == 0)),
-        Origin::WordNgram(place, count) => (place, count, 0, usize::MAX),
-        Origin::EndOfText | Origin::Covariate(_) => return,
-    };
-    for word in words.iter_mut().skip(place).take(count) {
-        let covered = word.len().saturating_sub(first).min(length);
-        for (_, letter) in word.iter_mut().skip(first).take(covered) {
-            *letter += added / (count * covered) as f64;
+/// The letters of a normalised text, word after word.
+struct Letters<'a> {
+    words: Vec<&'a str>,
+    letters: Vec<char>,
+    /// Where each word lies among the letters.
+    places: Vec<Range<usize>>,
+}
+
+impl<'a> Letters<'a> {
+    fn of(text: &'a str) -> Self {
+        let words: Vec<&str> = text.split_whitespace().collect();
+        let (mut letters, mut places) = (Vec::new(), Vec::new());
+        for word in &words {
+            let start = letters.len();
+            letters.extend(word.chars());
+            places.push(start..letters.len());
+        }
+        Self { words, letters, places }
+    }
+
+    /// Shares what a row adds among the letters it comes from.
+    fn give(&self, added: &mut [f64], origin: Origin, product: f64) {
+        let (word, count, first, length) = match origin {
+            Origin::Word(word) => (word, 1, 0, usize::MAX),
+            // The first character of all is `<`; at the start the sub-word has one letter less.
+            Origin::Subword(word, start, length) => {
+                (word, 1, start.saturating_sub(1), length - usize::from(start == 0))
+            }
+            Origin::WordNgram(word, count) => (word, count, 0, usize::MAX),
+            Origin::EndOfText | Origin::Covariate(_) => return,
+        };
+        for place in self.places.iter().skip(word).take(count) {
+            let covered = place.len().saturating_sub(first).min(length);
+            let share = product / (count * covered) as f64;
+            added.iter_mut().skip(place.start + first).take(covered).for_each(|letter| *letter += share);
         }
     }
 }
 
-fn typed_attribution(coder: &Coder, typed: &str, words: &[&str], letters: &[Letters]) -> Attribution {
-    let mut attribution = Attribution { letters: Vec::with_capacity(typed.len()), words: Vec::new() };
-    let mut next_word = 0;
-    for piece in typed.split_inclusive(char::is_whitespace) {
-        let typed_word = piece.trim_end_matches(char::is_whitespace);
-        let mut left: Letters = Vec::new();
-        for term in coder.normaliser.normalise(typed_word).as_str().split_whitespace() {
-            // A word that the normaliser drops from the whole text (the second of two) is not found, and adds nothing.
-            let Some(ahead) = words.iter().skip(next_word).position(|word| *word == term) else { continue };
-            left.extend(letters.get(next_word + ahead).into_iter().flatten());
-            next_word += ahead + 1;
+/// Which normalised letters each typed character stands for, and which typed characters are a word.
+struct Alignment {
+    characters: Vec<Range<usize>>,
+    words: Vec<Range<usize>>,
+}
+
+impl Alignment {
+    fn new(coder: &Coder, typed: &str, letters: &Letters<'_>) -> Self {
+        let mut alignment = Self { characters: Vec::with_capacity(typed.len()), words: Vec::new() };
+        let mut next_word = 0;
+        for piece in typed.split_inclusive(char::is_whitespace) {
+            let typed_word = piece.trim_end_matches(char::is_whitespace);
+            let mut own: Vec<usize> = Vec::new();
+            for term in coder.normaliser.normalise(typed_word).as_str().split_whitespace() {
+                // A word that the normaliser drops from the whole text (the second of two) is not found, and adds nothing.
+                let Some(ahead) = letters.words.iter().skip(next_word).position(|word| *word == term) else { continue };
+                own.extend(letters.places.get(next_word + ahead).cloned().into_iter().flatten());
+                next_word += ahead + 1;
+            }
+            let start = alignment.characters.len();
+            let mut left = own.as_slice();
+            for character in typed_word.chars() {
+                let taken = beginning(left, &letters.letters, character);
+                let (these, rest) = left.split_at(taken);
+                left = rest;
+                alignment.characters.push(these.first().map_or(0..0, |first| *first..first + taken));
+            }
+            if !typed_word.is_empty() {
+                alignment.words.push(start..alignment.characters.len());
+            }
+            let spaces = piece.chars().count() - typed_word.chars().count();
+            alignment.characters.extend(std::iter::repeat_n(0..0, spaces));
         }
-        let before = attribution.letters.len();
-        let mut left = left.as_slice();
-        for character in typed_word.chars() {
-            let taken = beginning(left, character);
-            let (own, rest) = left.split_at(taken);
-            left = rest;
-            attribution.letters.push(own.iter().map(|(_, added)| added).sum());
-        }
-        if !typed_word.is_empty() {
-            attribution.words.push(attribution.letters.iter().skip(before).sum());
-        }
-        attribution.letters.extend(piece.chars().skip(typed_word.chars().count()).map(|_| 0.0));
+        alignment
     }
-    attribution
+
+    fn attribution(&self, added: &[f64]) -> Attribution {
+        let sum = |place: &Range<usize>| added.get(place.clone()).map_or(0.0, |letters| letters.iter().sum());
+        let letters: Vec<f64> = self.characters.iter().map(sum).collect();
+        let of_word = |word: &Range<usize>| letters.get(word.clone()).map_or(0.0, |letters| letters.iter().sum());
+        Attribution { words: self.words.iter().map(of_word).collect(), letters }
+    }
 }
 
 /// How many of the normalised letters a typed character stands for.
-fn beginning(letters: &[(char, f64)], character: char) -> usize {
+fn beginning(places: &[usize], letters: &[char], character: char) -> usize {
     let is = |folded: &str| {
         let count = folded.chars().count();
-        let same = folded.chars().zip(letters).all(|(folded, (letter, _))| folded == *letter);
-        (count > 0 && count <= letters.len() && same).then_some(count)
+        let same = folded.chars().zip(places).all(|(folded, place)| letters.get(*place) == Some(&folded));
+        (count > 0 && count <= places.len() && same).then_some(count)
     };
     let lower = character.to_lowercase().collect::<String>();
     is(&lower).or_else(|| is(&unidecode::unidecode(&lower).to_lowercase())).unwrap_or_default()

@@ -2,6 +2,7 @@
 //! and HTTP/1.1 to codif: one protocol less to defend.)
 
 use std::convert::Infallible;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -9,6 +10,7 @@ use axum::BoxError;
 use axum::body::Body;
 use axum::http::{Request, Response};
 use bytes::Bytes;
+use http_body_util::BodyExt;
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -20,9 +22,12 @@ use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::{Service, ServiceExt};
 
 use super::lingering::LingeringBody;
-use super::patience::{Awaiting, PatientStream};
+use super::patience::{Attention, Awaiting, PatientStream};
 use crate::config::PatienceOptions;
 use crate::telemetry::Metrics;
+
+/// Largest head of a request, in bytes: an address of 64 KiB and some headers.
+const LARGEST_HEAD: usize = 72 << 10;
 
 /// What one connection too many reads.
 const FULL: &[u8] =
@@ -61,6 +66,8 @@ pub struct Reception<S> {
     pub metrics: Arc<Metrics>,
     /// Whether its connections count in the metrics.
     pub counted: bool,
+    /// Whether a connection is kept for further requests.
+    pub keep_alive: bool,
 }
 
 impl<S: Answers> Reception<S> {
@@ -76,10 +83,14 @@ impl<S: Answers> Reception<S> {
                 Ok((stream, _)) => match Arc::clone(&slots).try_acquire_owned() {
                     Ok(slot) => self.welcome(stream, slot, open.watcher()),
                     Err(_) => {
-                        self.metrics.shed("connections");
+                        if self.counted {
+                            self.metrics.shed("connections");
+                        }
                         tokio::spawn(turn_away(stream));
                     }
                 },
+                // It concerned that connection alone.
+                Err(error) if matches!(error.kind(), ErrorKind::ConnectionAborted | ErrorKind::ConnectionReset) => {}
                 Err(error) => {
                     // Out of descriptors, most likely: those in use will come back.
                     tracing::warn!(%error, "a connection cannot be taken");
@@ -100,12 +111,15 @@ impl<S: Answers> Reception<S> {
             let answer = service.clone().oneshot(request);
             let attention = attention.clone();
             async move {
-                let answer = answer.await;
-                attention.turn_to(Awaiting::NextRequest);
-                answer
+                let answered = Answered(attention);
+                // The body holds it, and drops it when the last byte is on its way.
+                answer.await.map(|answer| answer.map(|body| body.map_err(move |error| answered.passing(error))))
             }
         });
-        let connection = http1::Builder::new().serve_connection(TokioIo::new(stream), service);
+        let connection = http1::Builder::new()
+            .keep_alive(self.keep_alive)
+            .max_buf_size(LARGEST_HEAD)
+            .serve_connection(TokioIo::new(stream), service);
         let gauge = self.counted.then(|| self.metrics.connections.clone());
         gauge.iter().for_each(|gauge| gauge.inc());
         tokio::spawn(async move {
@@ -115,6 +129,21 @@ impl<S: Answers> Reception<S> {
             gauge.iter().for_each(|gauge| gauge.dec());
             drop(slot);
         });
+    }
+}
+
+/// A request that is being answered; when it is dropped the next one is waited for.
+struct Answered(Attention);
+
+impl Answered {
+    fn passing<E>(&self, error: E) -> E {
+        error
+    }
+}
+
+impl Drop for Answered {
+    fn drop(&mut self) {
+        self.0.turn_to(Awaiting::NextRequest);
     }
 }
 

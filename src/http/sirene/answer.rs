@@ -2,8 +2,8 @@
 
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
-use super::mount::Settings;
 use super::query::Wanted;
+use super::route_coder::Settings;
 use crate::coding::{Coding, Prediction};
 
 /// Which predictions of a coding are kept, and in which precision.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
-use axum::response::{IntoResponse, Response};
+use axum::response::Response;
 use bytes::Bytes;
 use serde::Serialize;
 use serde_json::Value;
@@ -16,8 +16,8 @@ use super::answer::Selection;
 use super::faults::{Fault, Faults, Refusal, both, object, tuple};
 use super::form;
 use super::form_coder::FormCoder;
-use super::mount::{Answering, coder};
 use super::query::{Parameters, WantedQuery};
+use super::route_coder::{RouteCoder, coder};
 use crate::coding::Coder;
 use crate::coding::activity::RawActivity;
 use crate::coding::json_object::array_length;
@@ -114,7 +114,7 @@ fn model_of(coder: &Coder) -> Json<ModelOfSirene> {
     tag = "sirene",
     responses((status = 200, description = "The model", body = ModelOfSirene))
 )]
-pub async fn model_of_nomenclature(Answering(coder): Answering) -> Json<ModelOfSirene> {
+pub async fn model_of_nomenclature(RouteCoder(coder): RouteCoder) -> Json<ModelOfSirene> {
     model_of(&coder)
 }
 
@@ -136,7 +136,7 @@ pub async fn model_of_nomenclature(Answering(coder): Answering) -> Json<ModelOfS
 )]
 pub async fn predict(
     State(app): State<App>,
-    Answering(coder): Answering,
+    RouteCoder(coder): RouteCoder,
     parameters: Parameters,
     mut payload: Payload,
 ) -> Result<Response, Refusal> {
@@ -153,7 +153,10 @@ pub async fn predict(
     let (wanted, activities) = match both(wanted, activities) {
         Ok(read) => read,
         // There may be as many faults as forms: they are written where there is time.
-        Err(faults) => return Ok(app.desk.run(payload.size(), move || faults.into_response()).await?),
+        Err(faults) => {
+            let (size, memory) = (payload.size(), payload.memory);
+            return Ok(app.desk.run(size, move || faults.held(memory)).await??);
+        }
     };
     payload.clock.lap(Stage::Parse);
     let coder = FormCoder::new(coder, &app, Selection::current(wanted, &app.sirene)).with_version();

@@ -11,8 +11,8 @@ use super::answer::Selection;
 use super::columns::Lines;
 use super::faults::{Detail, Faults, Refusal, both};
 use super::form_coder::FormCoder;
-use super::mount::Answering;
 use super::query::{LineQuery, Parameters, Wanted};
+use super::route_coder::RouteCoder;
 use crate::coding::activity::Activity;
 use crate::coding::explain::letters::attributions;
 use crate::http::App;
@@ -60,7 +60,7 @@ pub struct ExplainedEcho {
 )]
 pub async fn predict_and_explain(
     State(app): State<App>,
-    Answering(coder): Answering,
+    RouteCoder(coder): RouteCoder,
     parameters: Parameters,
 ) -> Result<Json<BTreeMap<usize, ExplainedEcho>>, Refusal> {
     let most = parameters.count("top_k", DEFAULT).map_err(Faults::from);
@@ -69,12 +69,11 @@ pub async fn predict_and_explain(
     let typed = ["text_description", "text_feature"].iter().find_map(|name| parameters.get(name));
     let typed = typed.unwrap_or_default().to_owned();
     let lines = Lines::of_address(&parameters, &["text_description", "text_feature"])?;
-    let _admitted = app.desk.activities.take(1)?;
+    let _admitted = app.desk.activities.take(most.min(MOST))?;
     let selection = Selection::older(Wanted { most: most.min(MOST), least }, &app.sirene);
     let (longest, desk) = (app.limits.text, app.desk.clone());
     let form_coder = FormCoder::new(coder.clone(), &app, selection);
-    // Explaining reads every row of the text once more: a text of usual length is a small request, a long one is not.
-    let size = Size::of_body(2 * typed.len());
+    let size = Size::of_explained(typed.len() * selection.most());
     let explain = move || -> Result<_, Problem> {
         let codings = form_coder.code(lines.activities.clone(), &mut StageClock::start())?;
         let Some((coding, mut form)) = codings.first().zip(lines.activities.into_iter().next()) else {

@@ -9,9 +9,10 @@ use serde_json::{Value, json};
 use utoipa::ToSchema;
 
 use crate::coding::json_object::JsonObject;
+use crate::http::answering::held_json;
 use crate::http::body::json_depth;
 use crate::http::error::{FailureCode, Problem};
-use crate::serving::admission::Exhausted;
+use crate::serving::admission::{Exhausted, Share};
 use crate::serving::pool::Panicked;
 
 /// One fault.
@@ -75,6 +76,17 @@ impl Faults {
     /// Adds several.
     pub fn extend(&mut self, faults: impl IntoIterator<Item = Fault>) {
         self.detail.extend(faults);
+    }
+
+    /// The answer, with the memory it holds.
+    pub fn held(&self, memory: Share) -> Result<Response, Problem> {
+        held_json(self, memory).map(Self::as_refusal)
+    }
+
+    fn as_refusal(mut response: Response) -> Response {
+        *response.status_mut() = StatusCode::UNPROCESSABLE_ENTITY;
+        response.extensions_mut().insert(FailureCode("invalid_request"));
+        response
     }
 
     /// The value, when there is no fault.
@@ -200,9 +212,7 @@ impl IntoResponse for Refusal {
 
 impl IntoResponse for Faults {
     fn into_response(self) -> Response {
-        let mut response = (StatusCode::UNPROCESSABLE_ENTITY, Json(self)).into_response();
-        response.extensions_mut().insert(FailureCode("invalid_request"));
-        response
+        Self::as_refusal(Json(self).into_response())
     }
 }
 

@@ -13,12 +13,12 @@ use super::columns::Lines;
 use super::current::RanksResponse;
 use super::faults::{Detail, Faults, Refusal};
 use super::form_coder::FormCoder;
-use super::mount::Answering;
 use super::query::{LineQuery, Parameters, WantedQuery};
+use super::route_coder::RouteCoder;
 use crate::coding::Coding;
 use crate::coding::activity::RawActivity;
 use crate::http::App;
-use crate::http::answering::{Job, Piece, admit, answer_each};
+use crate::http::answering::{Job, Piece, admit, answer_each, held_json};
 use crate::http::body::Payload;
 use crate::http::error::Problem;
 use crate::nomenclature::Code;
@@ -110,7 +110,7 @@ pub struct EvaluationResponse {
 )]
 pub async fn predict(
     State(app): State<App>,
-    Answering(coder): Answering,
+    RouteCoder(coder): RouteCoder,
     parameters: Parameters,
 ) -> Result<Response, Refusal> {
     let wanted = parameters.wanted()?;
@@ -139,14 +139,14 @@ pub async fn predict(
 )]
 pub async fn predict_batch(
     State(app): State<App>,
-    Answering(coder): Answering,
+    RouteCoder(coder): RouteCoder,
     parameters: Parameters,
     mut payload: Payload,
 ) -> Result<Response, Refusal> {
     let wanted = parameters.wanted()?;
     let (lines, admitted) = match read(&app, &payload, false).await? {
         Ok(read) => read,
-        Err(refusal) => return Ok(refusal),
+        Err(refusal) => return Ok(*refusal),
     };
     payload.clock.lap(Stage::Parse);
     let coder = FormCoder::new(coder, &app, Selection::older(wanted, &app.sirene));
@@ -168,14 +168,14 @@ pub async fn predict_batch(
 )]
 pub async fn evaluation(
     State(app): State<App>,
-    Answering(coder): Answering,
+    RouteCoder(coder): RouteCoder,
     parameters: Parameters,
     payload: Payload,
 ) -> Result<Response, Refusal> {
     let wanted = parameters.wanted()?;
     let (Lines { activities, codes }, admitted) = match read(&app, &payload, true).await? {
         Ok(read) => read,
-        Err(refusal) => return Ok(refusal),
+        Err(refusal) => return Ok(*refusal),
     };
     let coder = FormCoder::new(coder, &app, Selection::older(wanted, &app.sirene));
     let selection = *coder.selection();
@@ -187,8 +187,9 @@ pub async fn evaluation(
     let size = size.with_activities(activities.len());
     let pieces = app.desk.run_pieces(size, activities, work, |_| Ok::<_, Refusal>(())).await?;
     drop(admitted);
-    let answer = app.desk.run(size, move || axum::Json(evaluated(pieces, codes, selection)).into_response());
-    Ok(answer.await?)
+    let memory = payload.memory;
+    let answer = app.desk.run(size, move || held_json(&evaluated(pieces, codes, selection), memory));
+    Ok(answer.await??)
 }
 
 fn evaluated(pieces: Vec<(Vec<String>, Vec<Coding>)>, codes: Vec<String>, selection: Selection) -> EvaluationResponse {
@@ -207,12 +208,12 @@ fn evaluated(pieces: Vec<(Vec<String>, Vec<Coding>)>, codes: Vec<String>, select
 }
 
 /// The columns of a body and their share of what may be in work; a refusal is written where there is time.
-async fn read(app: &App, payload: &Payload, evaluated: bool) -> Result<Result<(Lines, Share), Response>, Problem> {
+async fn read(app: &App, payload: &Payload, evaluated: bool) -> Result<Result<(Lines, Share), Box<Response>>, Problem> {
     let (bytes, asked) = (payload.bytes.clone(), Arc::clone(app));
     let read = move || {
         let limits = &asked.limits;
         let admit = |lines| admit(&asked, lines, limits.sirene_activities);
-        Lines::read(&bytes, limits.json_depth, evaluated, admit).map_err(IntoResponse::into_response)
+        Lines::read(&bytes, limits.json_depth, evaluated, admit).map_err(|refusal| Box::new(refusal.into_response()))
     };
     Ok(app.desk.run(payload.size(), read).await?)
 }

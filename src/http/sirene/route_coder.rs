@@ -19,9 +19,9 @@ pub struct Settings {
 }
 
 /// The coder that answers: that of the path's nomenclature, or of the setting's.
-pub struct Answering(pub Arc<Coder>);
+pub struct RouteCoder(pub Arc<Coder>);
 
-impl FromRequestParts<App> for Answering {
+impl FromRequestParts<App> for RouteCoder {
     type Rejection = Problem;
 
     async fn from_request_parts(parts: &mut Parts, app: &App) -> Result<Self, Problem> {
