@@ -101,6 +101,9 @@ fn models_and_the_openapi_document_are_there() {
         assert!(document["paths"][path].is_object(), "{path}");
     }
     let page = reqwest::blocking::get(format!("{}/docs/", server.url)).unwrap();
+    let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
+    assert!(policy.contains("script-src 'self';"), "no inline script, and none from elsewhere: {policy}");
+    assert_eq!(page.headers()["x-content-type-options"], "nosniff");
     assert!(page.status().is_success() && page.text().unwrap().contains("swagger-ui"));
 }
 
