@@ -26,21 +26,11 @@ install_deny() {
 browser() (
     [ -x "${CHROMIUM:-/usr/bin/chromium}" ] || debian chromium || exit
     (cd tests/browser && npm ci --prefer-offline --no-audit --no-fund --silent) || exit
-    log=$(mktemp)
-    env -u AUTH_API -u API_USERNAME -u API_PASSWORD \
-        "$target/release/codif" serve --listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 >/dev/null 2>"$log" &
-    server=$!
-    trap 'kill "$server" 2>/dev/null; wait "$server"; rm -f "$log"' EXIT
+    codif=$target/release/codif log=$(mktemp)
+    trap 'stop_servers; rm -f "$log"' EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
-    deadline=$((SECONDS + 60))
-    until url=$(sed -n 's|^codif: page and API on \(http://[0-9.:]*\),.*|\1|p' "$log") && [ -n "$url" ]; do
-        if ! kill -0 "$server" 2>/dev/null || [ $SECONDS -ge $deadline ]; then
-            cat "$log" >&2
-            exit 1
-        fi
-        sleep 0.05
-    done
+    serve "$log" || exit
     cd tests/browser && CODIF_URL=$url npm test --silent
 )
 

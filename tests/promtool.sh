@@ -9,14 +9,9 @@ cd "$(dirname "$0")/.." # where the models are
 . tests/tools.sh
 tools=${CODIF_TOOLS:-.venv}/prometheus
 work=$(mktemp -d)
-started=()
 
 clean_up() {
-    local process
-    for process in "${started[@]}"; do
-        kill "$process" 2>/dev/null || true
-        wait "$process" || true
-    done
+    stop_servers
     rm -rf "$work"
 }
 trap clean_up EXIT
@@ -48,19 +43,6 @@ until_found() {
         [ $SECONDS -lt $deadline ] || return 1
         sleep 0.1
     done
-}
-
-# Starts codif on free ports and leaves its addresses in $url and $operations. It takes few connections and waits little, so that
-# what is counted under load is counted here too. What the caller's own environment says about authentication does not count.
-start_codif() {
-    local log=$work/codif.log
-    : >"$log"
-    env -u AUTH_API -u API_USERNAME -u API_PASSWORD "$codif" serve --listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 \
-        --limits-connections 8 --limits-text 100 --patience-first-byte 2s >/dev/null 2>"$log" &
-    started+=($!)
-    local addresses='s|^codif: page and API on \(http://[0-9.:]*\), operations on \(http://[0-9.:]*\)$|\1 \2|p'
-    until_found 60 sed -n "$addresses" "$log" || { cat "$log" >&2; return 1; }
-    read -r url operations <<<"$found"
 }
 
 status=0
@@ -154,7 +136,7 @@ scrape_configs:
 YAML
     promtool check config "$work/prometheus.yml" >/dev/null
     prometheus --config.file="$work/prometheus.yml" --storage.tsdb.path="$work/data" --web.listen-address=127.0.0.1:0 2>"$log" &
-    started+=($!)
+    servers+=($!)
     until_found 30 sed -n 's|.*msg="Listening on" address=\(127\.0\.0\.1:[0-9]*\).*|http://\1|p' "$log" || { cat "$log" >&2; return 1; }
     prometheus=$found
 }
@@ -171,7 +153,8 @@ scraped() {
 
 command -v curl >/dev/null || debian curl
 install_prometheus
-start_codif
+# Few connections and little patience, so that what is counted under load is counted here too.
+serve "$work/codif.log" -- --limits-connections 8 --limits-text 100 --patience-first-byte 2s
 ask_everything
 crowd
 check_metrics

@@ -12,32 +12,12 @@ tools=$(realpath --canonicalize-missing -- "${CODIF_TOOLS:-.venv}")/schemathesis
 checks=not_a_server_error,status_code_conformance,content_type_conformance,response_headers_conformance,response_schema_conformance
 seed=${CODIF_SCHEMATHESIS_SEED:-1}
 work=$(mktemp -d)
-server=
 
 clean_up() {
-    if [ -n "$server" ]; then
-        kill "$server" 2>/dev/null || true
-        wait "$server" || true
-    fi
+    stop_servers
     rm -rf "$work"
 }
 trap clean_up EXIT
-
-# Starts codif on free ports and leaves its address in $url. What the caller's own environment says about authentication does
-# not count.
-start() {
-    local log=$work/codif.log deadline=$((SECONDS + 60))
-    : >"$log"
-    env -u AUTH_API -u API_USERNAME -u API_PASSWORD \
-        "$codif" serve --listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 >/dev/null 2>"$log" &
-    server=$!
-    url=
-    while [ -z "$url" ] && kill -0 "$server" 2>/dev/null && [ $SECONDS -lt $deadline ]; do
-        sleep 0.05
-        url=$(sed -n 's|^codif: page and API on \(http://[0-9.:]*\),.*|\1|p' "$log")
-    done
-    [ -n "$url" ] || { cat "$log" >&2; return 1; }
-}
 
 # In an empty directory: there is no schemathesis.toml, and no cache of an earlier run's failures is tried again. Nothing is
 # reported to anyone.
@@ -48,6 +28,6 @@ test_answers() {
 }
 
 environment "$tools" tests/schemathesis-requirements.txt
-start
+serve "$work/codif.log"
 test_answers
 kill -0 "$server" || { cat "$work/codif.log" >&2; exit 1; }

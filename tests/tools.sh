@@ -22,3 +22,38 @@ environment() {
     fi
     "$1/bin/python" -m pip install --quiet --disable-pip-version-check --requirement "$2"
 }
+
+servers=()
+
+# serve LOG [VARIABLE=VALUE…] [-- FLAG…]: starts $codif on free ports and leaves its addresses in $url and $operations, its process
+# id in $server. What the caller's own environment says about authentication does not count.
+serve() {
+    local log=$1 deadline=$((SECONDS + 60)) variables=()
+    local addresses='s|^codif: page and API on \(http://[0-9.:]*\), operations on \(http://[0-9.:]*\)$|\1 \2|p'
+    shift
+    while [ $# -gt 0 ] && [ "$1" != -- ]; do
+        variables+=("$1")
+        shift
+    done
+    : >"$log"
+    env -u AUTH_API -u API_USERNAME -u API_PASSWORD "${variables[@]}" \
+        "$codif" serve --listen 127.0.0.1:0 --ops-listen 127.0.0.1:0 "${@:2}" >/dev/null 2>"$log" &
+    server=$!
+    servers+=("$server")
+    until read -r url operations < <(sed -n "$addresses" "$log"); do
+        if ! kill -0 "$server" 2>/dev/null || [ $SECONDS -ge $deadline ]; then
+            cat "$log" >&2
+            return 1
+        fi
+        sleep 0.05
+    done
+}
+
+# Stops what was started, by its process id.
+stop_servers() {
+    local process
+    for process in "${servers[@]}"; do
+        kill "$process" 2>/dev/null || true
+        wait "$process" || true
+    done
+}

@@ -14,8 +14,8 @@ pub struct UnreadActivity {
     pub error: ActivityError,
 }
 
-/// The fields of an activity, in the order in which their faults are told.
-const FIELDS: [&str; 11] = [
+/// The fields of an activity, in the order in which their faults are told: the id first, then the texts, then the number.
+pub const FIELDS: [&str; 11] = [
     "id",
     "description",
     "other_nature",
@@ -54,7 +54,16 @@ impl RawActivity {
     }
 
     fn set(&mut self, field: &'static str, value: &RawValue) -> Result<(), ActivityError> {
-        let slot = match field {
+        match self.text_field(field) {
+            Some(slot) => *slot = read(value, field, "a string", |start| start == b'"')?,
+            None => self.surface = read(value, field, "a number (m²)", |start| matches!(start, b'-' | b'0'..=b'9'))?,
+        }
+        Ok(())
+    }
+
+    /// The field of this name, when it holds a text: all but the surface do.
+    pub fn text_field(&mut self, field: &str) -> Option<&mut Option<String>> {
+        Some(match field {
             "id" => &mut self.id,
             "description" => &mut self.description,
             "other_nature" => &mut self.other_nature,
@@ -65,13 +74,8 @@ impl RawActivity {
             "surface_class" => &mut self.surface_class,
             "legal_category" => &mut self.legal_category,
             "permanence" => &mut self.permanence,
-            _ => {
-                self.surface = read(value, field, "a number (m²)", |start| matches!(start, b'-' | b'0'..=b'9'))?;
-                return Ok(());
-            }
-        };
-        *slot = read(value, field, "a string", |start| start == b'"')?;
-        Ok(())
+            _ => return None,
+        })
     }
 }
 

@@ -10,7 +10,7 @@ use crate::coding;
 pub enum Stage {
     /// Reading the body.
     Read,
-    /// Making activities of it.
+    /// Making activities of it; of a large body also waiting for a thread that does.
     Parse,
     /// Waiting for a thread.
     Wait,

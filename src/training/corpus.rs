@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use super::table::{self, Row};
 use crate::coding::activity::{Activity, ActivityError, RawActivity};
+use crate::coding::raw_activity::FIELDS;
 use crate::nomenclature::{Code, Level, Nomenclature};
 
 /// An activity and the code it was given.
@@ -69,20 +70,6 @@ pub enum CorpusError {
     },
 }
 
-/// The fields of an activity that a file can hold, with the names of their default columns.
-const FIELDS: [&str; 10] = [
-    "description",
-    "other_nature",
-    "agricultural_detail",
-    "form_type",
-    "nature",
-    "event",
-    "surface",
-    "surface_class",
-    "legal_category",
-    "permanence",
-];
-
 impl Corpus {
     /// Reads a whole file. The first line at fault ends the reading.
     pub fn read(path: &Path, columns: &Columns, nomenclature: &Nomenclature) -> Result<Self, CorpusError> {
@@ -117,11 +104,12 @@ impl Places {
     fn find(columns: &Columns, header: &[String]) -> Result<Self, String> {
         let place = |name: &str| header.iter().position(|column| column == name);
         let missing = |name: &str| format!("there is no column {name:?}; its columns are {}", header.join(", "));
-        if let Some((field, _)) = columns.fields.iter().find(|(field, _)| !FIELDS.contains(&field.as_str())) {
-            return Err(format!("unknown field {field:?}; the fields are {}", FIELDS.join(", ")));
+        let [_id, known @ ..] = FIELDS;
+        if let Some((field, _)) = columns.fields.iter().find(|(field, _)| !known.contains(&field.as_str())) {
+            return Err(format!("unknown field {field:?}; the fields are {}", known.join(", ")));
         }
         let mut fields = Vec::new();
-        for field in FIELDS {
+        for field in known {
             let named = columns.fields.iter().find(|(known, _)| known == field).map(|(_, column)| column.as_str());
             match place(named.unwrap_or(field)) {
                 Some(found) => fields.push((field, found)),
@@ -146,18 +134,9 @@ impl Places {
         for (field, place) in &self.fields {
             let Some(cell) = cells.get(*place).filter(|cell| !cell.trim().is_empty()) else { continue };
             let surface = |text: &str| text.trim().parse().map_err(|_| format!("the surface {text:?} is not a number"));
-            let text = Some(cell.clone());
-            match *field {
-                "description" => raw.description = text,
-                "other_nature" => raw.other_nature = text,
-                "agricultural_detail" => raw.agricultural_detail = text,
-                "form_type" => raw.form_type = text,
-                "nature" => raw.nature = text,
-                "event" => raw.event = text,
-                "surface_class" => raw.surface_class = text,
-                "legal_category" => raw.legal_category = text,
-                "permanence" => raw.permanence = text,
-                _ => raw.surface = Some(surface(cell)?),
+            match raw.text_field(field) {
+                Some(text) => *text = Some(cell.clone()),
+                None => raw.surface = Some(surface(cell)?),
             }
         }
         Ok(raw)

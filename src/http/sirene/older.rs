@@ -183,8 +183,7 @@ pub async fn evaluation(
         let texts: Vec<_> = forms.iter().map(|form| form.description.clone().unwrap_or_default()).collect();
         Ok((texts, coder.code(forms, &mut StageClock::start())?))
     };
-    let size = payload.size();
-    let size = size.with_activities(activities.len());
+    let size = payload.size().with_activities(activities.len());
     let pieces = app.desk.run_pieces(size, activities, work, |_| Ok::<_, Refusal>(())).await?;
     drop(admitted);
     let memory = payload.memory;
