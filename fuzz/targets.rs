@@ -24,7 +24,7 @@ use codif::model::manifest::Manifest;
 use codif::nomenclature::{Code, Level};
 use codif::registry::{ModelReference, Selector};
 use codif::serving::Coders;
-use codif::serving::answer::Sorted;
+use codif::serving::answer::{ReadActivity, Sorted};
 use serde_json::Value;
 use serde_json::value::RawValue;
 
@@ -82,12 +82,23 @@ fn stands_in(data: &[u8], value: &RawValue) -> bool {
 pub fn activity(data: &[u8]) {
     let read = twice(|| RawActivity::from_json_text(data));
     match serde_json::from_slice::<Value>(data) {
-        Ok(value) => assert_eq!(read, RawActivity::from_json_text(value.to_string().as_bytes())),
+        Ok(value) => same_but_for_order(&read, &RawActivity::from_json_text(value.to_string().as_bytes())),
         Err(_) => assert!(read.is_err()),
     }
     match read {
         Ok(raw) => LENGTHS.into_iter().for_each(|allowed| check_and_cut(&raw, allowed)),
         Err(unread) => told(&unread.error),
+    }
+}
+
+/// Equal, but for which of several unknown fields is named: it is the first, and the two texts have them in other orders.
+fn same_but_for_order(one: &ReadActivity, other: &ReadActivity) {
+    match (one, other) {
+        (Err(one), Err(other)) if matches!(one.error, ActivityError::UnknownField(_)) => {
+            assert!(matches!(other.error, ActivityError::UnknownField(_)));
+            assert_eq!(one.id, other.id);
+        }
+        (one, other) => assert_eq!(one, other),
     }
 }
 

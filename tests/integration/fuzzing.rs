@@ -11,13 +11,16 @@ use codif::coding::CodingOptions;
 use codif::coding::activity::{Activity, RawActivity};
 use codif::coding::normalise::presets::codif_1;
 use proptest::prelude::*;
-use proptest::test_runner::TestRunner;
+use proptest::test_runner::{RngSeed, TestRunner};
 use serde_json::{Value, json};
 
-/// Cases a property: 256, or as many as the environment says.
+/// Cases a property: always the same 256, or as many other ones as the environment says.
 fn config() -> ProptestConfig {
-    let cases: u32 = std::env::var("CODIF_FUZZ_CASES").map_or(256, |cases| cases.parse().unwrap());
-    ProptestConfig { cases, failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::default() }
+    let (cases, rng_seed) = match std::env::var("CODIF_FUZZ_CASES") {
+        Ok(cases) => (cases.parse().unwrap(), RngSeed::Random),
+        Err(_) => (256, RngSeed::Fixed(256)),
+    };
+    ProptestConfig { cases, rng_seed, failure_persistence: None, max_shrink_iters: 20_000, ..ProptestConfig::default() }
 }
 
 /// What a target is given; a failure shows it as text.
