@@ -4,7 +4,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Debug;
-use std::path::Path;
+use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
@@ -15,6 +15,7 @@ use codif::coding::features::{Buckets, END_OF_TEXT, Features};
 use codif::coding::json_object::array_length;
 use codif::coding::normalise::presets::codif_1;
 use codif::coding::normalise::{NormalisedText, Normaliser, NormaliserError, Step};
+use codif::config::ModelOptions;
 use codif::http::body::json_depth;
 use codif::http::code::CodeRequest;
 use codif::http::sirene::columns::Lines;
@@ -22,7 +23,7 @@ use codif::http::sirene::faults::{Refusal, object};
 use codif::http::sirene::form::{self, FORM_TYPES};
 use codif::model::manifest::Manifest;
 use codif::nomenclature::{Code, Level};
-use codif::registry::{ModelReference, Selector};
+use codif::registry::{ModelReference, RegistryLocation, Selector};
 use codif::serving::Coders;
 use codif::serving::answer::{ReadActivity, Sorted};
 use serde_json::Value;
@@ -37,8 +38,9 @@ const LENGTHS: [usize; 5] = [0, 1, 7, 40, LONGEST_TEXT];
 pub fn coders() -> &'static Coders {
     static CODERS: LazyLock<Coders> = LazyLock::new(|| {
         // The tests run in the project's directory, cargo-fuzz there or in this one.
-        let registry = ["models", "../models"].into_iter().map(Path::new).find(|path| path.is_dir());
-        Coders::load(registry.unwrap(), &[]).unwrap()
+        let registry = ["models", "../models"].into_iter().map(PathBuf::from).find(|path| path.is_dir());
+        let registry = RegistryLocation::Directory(registry.unwrap());
+        Coders::load(&ModelOptions::in_production(registry)).unwrap()
     });
     &CODERS
 }
@@ -380,7 +382,8 @@ pub fn features(data: &[u8]) {
         ..RawActivity::default()
     };
     let Ok(activity) = Activity::try_from(raw) else { return };
-    for (_, coder) in coders().iter() {
+    for (_, served) in coders().iter() {
+        let coder = served.coder.as_ref();
         let text = coder.normaliser.normalise(activity.text());
         let rows = bag(&coder.features, &text, &activity);
         // The known words stand summed in the table: fewer rows that add up to the same.
@@ -449,7 +452,8 @@ fn small_features(data: &[u8]) -> (Features, u32) {
 pub fn letters(data: &[u8]) {
     let typed = String::from_utf8_lossy(data);
     let Some(activity) = Activity::of_text(&typed) else { return };
-    for (_, coder) in coders().iter() {
+    for (_, served) in coders().iter() {
+        let coder = served.coder.as_ref();
         let labels = [0, coder.labels.len() - 1];
         let explained = twice(|| attributions(coder, &activity, &typed, &labels).unwrap());
         assert_eq!(explained.len(), labels.len());

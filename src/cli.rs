@@ -4,10 +4,12 @@ use std::ffi::OsString;
 use std::io::Write;
 use std::process::ExitCode;
 
+use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, CommandFactory, FromArgMatches, Parser, Subcommand};
 
 use crate::config::effective::{Effective, known_keys};
 use crate::config::layers::ConfigurationFile;
+use crate::registry::mlflow::from_environment;
 
 mod code;
 mod evaluate;
@@ -68,10 +70,11 @@ pub fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
     result
 }
 
-/// The command line, with the configuration file beneath it when it serves and names one.
+/// The command line, with what stands beneath it: the configuration file when it serves and names one, and the variables of the
+/// service before codif, which name a model and its registry where nothing else names a registry.
 fn parse(arguments: &[OsString]) -> anyhow::Result<(CommandLine, ConfigurationFile, ArgMatches)> {
-    let mut matches = CommandLine::command().get_matches_from(arguments);
-    let mut command_line = CommandLine::from_arg_matches(&matches)?;
+    let mut matches = command().get_matches_from(arguments);
+    let command_line = CommandLine::from_arg_matches(&matches)?;
     let served = match &command_line.command {
         None => Some(&command_line.serve),
         Some(Command::Serve(arguments)) => Some(arguments.as_ref()),
@@ -80,11 +83,33 @@ fn parse(arguments: &[OsString]) -> anyhow::Result<(CommandLine, ConfigurationFi
     let mut file = ConfigurationFile::default();
     if let Some(path) = served.and_then(|arguments| arguments.config.as_ref()) {
         file = ConfigurationFile::read(path, &known_keys(&serve_command()))?;
-        let subcommand = matches.subcommand_name().map(str::to_owned);
-        matches = file.beneath(CommandLine::command(), subcommand.as_deref(), arguments)?;
-        command_line = CommandLine::from_arg_matches(&matches)?;
     }
-    Ok((command_line, file, matches))
+    let subcommand = matches.subcommand_name().map(str::to_owned);
+    let of_command = matches.subcommand().map_or(&matches, |(_, matches)| matches);
+    let registry_is_named = file.settings.iter().any(|(key, _)| key == "registry")
+        || !matches!(of_command.try_get_raw("registry"), Ok(Some(_)))
+        || of_command.value_source("registry") != Some(ValueSource::DefaultValue);
+    if !registry_is_named && subcommand.as_deref() != Some("train") {
+        file.inherited = inherited(of_command.try_contains_id("models").is_ok());
+    }
+    if file.is_empty() {
+        return Ok((command_line, file, matches));
+    }
+    matches = file.beneath(command(), subcommand.as_deref(), arguments)?;
+    Ok((CommandLine::from_arg_matches(&matches)?, file, matches))
+}
+
+/// What the variables of MLflow's own clients stand for: a registry and, where a command takes models, one of them.
+fn inherited(takes_models: bool) -> Vec<(String, Vec<String>)> {
+    let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    let Some((registry, model)) = from_environment(variable) else { return Vec::new() };
+    let models = model.filter(|_| takes_models).map(|model| ("models".to_owned(), vec![model]));
+    std::iter::once(("registry".to_owned(), vec![registry])).chain(models).collect()
+}
+
+/// The command line; the registry of `codif model` may stand before its sub-command or after.
+fn command() -> clap::Command {
+    CommandLine::command().mut_subcommand("model", |model| model.mut_args(|argument| argument.global(true)))
 }
 
 fn serve_command() -> clap::Command {

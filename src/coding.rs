@@ -42,6 +42,12 @@ pub struct ModelVersion {
     pub version: u32,
 }
 
+impl std::fmt::Display for ModelVersion {
+    fn fmt(&self, formatter: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(formatter, "{}:{}", self.name, self.version)
+    }
+}
+
 /// A label a model can give, with all that is said of it in an answer.
 #[derive(Debug)]
 pub struct Label {
@@ -110,6 +116,12 @@ pub struct CodingOptions {
 impl Default for CodingOptions {
     fn default() -> Self {
         Self { top_k: 5, threshold: None, explain: false }
+    }
+}
+
+impl AsRef<Coder> for Coder {
+    fn as_ref(&self) -> &Coder {
+        self
     }
 }
 

@@ -7,27 +7,17 @@
 pub mod effective;
 pub mod keys;
 pub mod layers;
+pub mod registry;
 pub mod secret;
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use bytesize::ByteSize;
 
 use crate::registry::ModelReference;
+pub use registry::{ModelOptions, RegistryOptions};
 use secret::Secret;
-
-/// Which models, and where they are kept. Every command that needs a model takes these alike.
-#[derive(Clone, Debug, clap::Args)]
-pub struct ModelOptions {
-    /// Directory of the model registry
-    #[arg(long, env = "CODIF_REGISTRY", default_value = "models", value_name = "DIRECTORY")]
-    pub registry: PathBuf,
-    /// Model to use: NAME, NAME@ALIAS or NAME:VERSION; repeatable [default: every model in production]
-    #[arg(long = "model", env = "CODIF_MODELS", value_delimiter = ',', value_name = "NAME[@ALIAS|:VERSION]")]
-    pub models: Vec<ModelReference>,
-}
 
 /// All that `codif serve` is told.
 #[derive(Clone, Debug, clap::Args)]
@@ -38,6 +28,9 @@ pub struct ServeOptions {
     /// Which models it serves.
     #[command(flatten)]
     pub models: ModelOptions,
+    /// How it follows the registry.
+    #[command(flatten)]
+    pub reload: ReloadOptions,
     /// The Sirene routes.
     #[command(flatten)]
     pub sirene: SireneOptions,
@@ -82,6 +75,37 @@ pub struct ListenOptions {
         value_parser = origin
     )]
     pub cors_origins: Vec<String>,
+}
+
+/// How codif follows the registry, and what it tries beside what is in service.
+#[derive(Clone, Debug, clap::Args)]
+#[command(next_help_heading = "Following the registry")]
+pub struct ReloadOptions {
+    /// Time between two looks at where the aliases point; 0s never looks
+    #[arg(id = "reload.interval", long = "reload-interval", env = "CODIF_RELOAD_INTERVAL", default_value = "30s",
+        value_name = "DURATION", value_parser = duration)]
+    pub interval: Duration,
+    /// How long the version before stays in memory, for a rollback at once
+    #[arg(id = "reload.keep_previous", long = "reload-keep-previous", env = "CODIF_RELOAD_KEEP_PREVIOUS",
+        default_value = "1h", value_name = "DURATION", value_parser = duration)]
+    pub keep_previous: Duration,
+    /// Version that sees what the one in service codes, and answers nothing; repeatable
+    #[arg(
+        id = "shadow.models",
+        long = "shadow",
+        env = "CODIF_SHADOW",
+        value_delimiter = ',',
+        value_name = "NAME@ALIAS"
+    )]
+    pub shadow: Vec<ModelReference>,
+    /// Share of the activities that it sees, 0 to 1
+    #[arg(id = "shadow.rate", long = "shadow-rate", env = "CODIF_SHADOW_RATE", default_value_t = 1.0,
+        value_name = "RATE", value_parser = ratio)]
+    pub shadow_rate: f64,
+    /// Version that answers a share of the activities, chosen by their ids; repeatable
+    #[arg(id = "canary", long = "canary", env = "CODIF_CANARY", value_delimiter = ',',
+        value_name = "NAME@ALIAS=SHARE", value_parser = canary)]
+    pub canary: Vec<(ModelReference, f64)>,
 }
 
 /// The routes of the Sirene contract.
@@ -319,6 +343,13 @@ fn origin(text: &str) -> Result<String, String> {
         Some(host) if plain(host) => Ok(text.to_owned()),
         _ => Err("an origin is a scheme and a host, such as https://sirene.example.fr".to_owned()),
     }
+}
+
+/// A version and the share of the activities it answers.
+fn canary(text: &str) -> Result<(ModelReference, f64), String> {
+    let (reference, share) =
+        text.split_once('=').ok_or("write NAME@ALIAS=SHARE, such as ape-naf2008@candidate=0.05")?;
+    Ok((reference.parse().map_err(|error| format!("{error}"))?, ratio(share)?))
 }
 
 fn ratio(text: &str) -> Result<f64, String> {

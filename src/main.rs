@@ -4,10 +4,11 @@ use std::io::{ErrorKind, IsTerminal};
 use std::process::ExitCode;
 
 use codif::cli::run;
-use codif::process::leave_threads_to_codif;
+use codif::process::{choose_cryptography, leave_threads_to_codif};
 
 fn main() -> ExitCode {
     leave_threads_to_codif();
+    choose_cryptography();
     let arguments: Vec<_> = std::env::args_os().collect();
     match run(&arguments) {
         Ok(status) => status,

@@ -1,8 +1,10 @@
 //! What makes a model: its manifest, its weights, its golden cases.
 
+pub mod assembly;
 pub mod bundle;
 pub mod error;
 pub mod golden;
 pub mod manifest;
+pub mod signature;
 pub mod weights;
 pub mod writing;

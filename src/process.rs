@@ -12,6 +12,11 @@ pub fn leave_threads_to_codif() {
     unsafe { std::env::set_var("RAYON_NUM_THREADS", "1") };
 }
 
+/// Chooses ring for all TLS of the process: reqwest asks for it even where nothing is encrypted. The first choice stays.
+pub fn choose_cryptography() {
+    let _ = rustls::crypto::ring::default_provider().install_default();
+}
+
 /// Gives back to the system what was freed, at once: after models were loaded, half of what was in use is free.
 #[expect(unsafe_code, reason = "the allocator's own function")]
 pub fn give_memory_back() {

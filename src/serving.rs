@@ -2,24 +2,31 @@
 
 pub mod admission;
 pub mod answer;
+pub mod canary;
 pub mod desk;
+pub mod loading;
 pub mod pool;
+pub mod reload;
+pub mod shadow;
+pub mod slot;
+pub mod start;
+pub mod status;
 
 use std::collections::BTreeMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use crate::coding::activity::Activity;
 use crate::coding::{Coder, Coding, CodingOptions, Stage};
-use crate::model::{bundle, error::ModelError};
+use crate::model::error::ModelError;
 use crate::nomenclature::{NomenclatureError, Nomenclatures};
-use crate::process::give_memory_back;
-use crate::registry::{DirectoryRegistry, ModelReference, RegistryError};
+use crate::registry::RegistryError;
+use crate::registry::fetch::FetchError;
+use slot::{Served, Slot};
 
-/// The coders in service and the nomenclatures they code in.
+/// The coders in service, each in a slot of its own, and the nomenclatures they code in.
 pub struct Coders {
     nomenclatures: Arc<Nomenclatures>,
-    by_nomenclature: BTreeMap<String, Arc<Coder>>,
+    slots: BTreeMap<String, Slot>,
 }
 
 /// Why coders cannot be put in service.
@@ -44,27 +51,50 @@ pub enum ServingError {
         /// Their nomenclature.
         nomenclature: String,
     },
+    /// A version codes in another nomenclature than the one it should replace or accompany.
+    #[error("{model} codes in {found}, it should code in {expected}")]
+    OtherNomenclature {
+        /// The version.
+        model: String,
+        /// Its nomenclature.
+        found: String,
+        /// The nomenclature wanted.
+        expected: String,
+    },
+    /// The work of loading was lost.
+    #[error("loading failed: {0}")]
+    Lost(String),
+}
+
+impl From<FetchError> for ServingError {
+    fn from(error: FetchError) -> Self {
+        match error {
+            FetchError::Registry(error) => Self::Registry(error),
+            FetchError::Model(error) => Self::Model(error),
+        }
+    }
+}
+
+impl ServingError {
+    /// Whether the same may succeed later without anybody changing anything.
+    pub fn may_pass(&self) -> bool {
+        matches!(self, Self::Registry(error) if error.may_pass())
+    }
 }
 
 impl Coders {
-    /// Loads and verifies the models named, or every model in production when none is.
-    pub fn load(registry: &Path, references: &[ModelReference]) -> Result<Self, ServingError> {
-        let nomenclatures = Arc::new(Nomenclatures::embedded()?);
-        let registry = DirectoryRegistry::open(registry)?;
-        let references = if references.is_empty() { registry.in_production()? } else { references.to_vec() };
-        let mut by_nomenclature: BTreeMap<String, Arc<Coder>> = BTreeMap::new();
-        for reference in &references {
-            let resolved = registry.resolve(reference)?;
-            let coder = bundle::load(&resolved.directory, &nomenclatures)?;
+    /// These coders, one a nomenclature.
+    pub fn new(nomenclatures: Arc<Nomenclatures>, coders: Vec<Arc<Coder>>) -> Result<Self, ServingError> {
+        let mut slots: BTreeMap<String, Slot> = BTreeMap::new();
+        for coder in coders {
             let nomenclature = coder.nomenclature.id().to_owned();
-            let name = |coder: &Coder| format!("{}:{}", coder.model.name, coder.model.version);
-            if let Some(other) = by_nomenclature.get(&nomenclature) {
-                return Err(ServingError::TwoModels { one: name(other), other: name(&coder), nomenclature });
+            if let Some(other) = slots.get(&nomenclature) {
+                let (one, other) = (other.served().coder.model.to_string(), coder.model.to_string());
+                return Err(ServingError::TwoModels { one, other, nomenclature });
             }
-            by_nomenclature.insert(nomenclature, Arc::new(coder));
+            slots.insert(nomenclature, Slot::new(coder));
         }
-        give_memory_back();
-        Ok(Self { nomenclatures, by_nomenclature })
+        Ok(Self { nomenclatures, slots })
     }
 
     /// All nomenclatures codif knows, served or not.
@@ -72,24 +102,34 @@ impl Coders {
         &self.nomenclatures
     }
 
-    /// The coders, by the id of their nomenclature.
-    pub fn iter(&self) -> impl Iterator<Item = (&str, &Arc<Coder>)> {
-        self.by_nomenclature.iter().map(|(id, coder)| (id.as_str(), coder))
+    /// What serves each nomenclature at this moment, by its id. A request looks once: its whole answer comes from that.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, Arc<Served>)> {
+        self.slots.iter().map(|(id, slot)| (id.as_str(), slot.served()))
     }
 
-    /// The coder of a nomenclature.
-    pub fn get(&self, nomenclature: &str) -> Option<&Arc<Coder>> {
-        self.by_nomenclature.get(nomenclature)
+    /// What serves a nomenclature at this moment.
+    pub fn get(&self, nomenclature: &str) -> Option<Arc<Served>> {
+        self.slots.get(nomenclature).map(Slot::served)
+    }
+
+    /// Whether a nomenclature is served.
+    pub fn serves(&self, nomenclature: &str) -> bool {
+        self.slots.contains_key(nomenclature)
+    }
+
+    /// The slot of a nomenclature.
+    pub fn slot(&self, nomenclature: &str) -> Option<&Slot> {
+        self.slots.get(nomenclature)
     }
 }
 
 /// Codes activities in each nomenclature asked: one list a coder, in the order of the activities. `done` is told of each
 /// stage when it ends.
-pub fn code_in_each(
-    coders: &[Arc<Coder>],
+pub fn code_in_each<C: AsRef<Coder>>(
+    coders: &[Arc<C>],
     activities: &[Activity],
     options: CodingOptions,
     done: &mut dyn FnMut(Stage),
 ) -> candle_core::Result<Vec<Vec<Coding>>> {
-    coders.iter().map(|coder| coder.code_watched(activities, options, done)).collect()
+    coders.iter().map(|coder| coder.as_ref().as_ref().code_watched(activities, options, done)).collect()
 }

@@ -26,7 +26,7 @@ use crate::model::error::ModelFault;
 use crate::model::manifest::{Architecture, Confidence, CorpusDigest, DecisionSettings, Family, Manifest, Training};
 use crate::model::weights::Weights;
 use crate::model::writing::Draft;
-use crate::model::{bundle, golden::GoldenCase};
+use crate::model::{assembly, golden::GoldenCase};
 use crate::nomenclature::{Code, Level, Nomenclature, Nomenclatures};
 use calibration::{GapCase, ScoredCase};
 use corpus::CodedActivity;
@@ -156,7 +156,7 @@ fn fit(
         with_titles.iter().map(|line| line.code.clone()).collect::<BTreeSet<_>>().into_iter().collect();
     let manifest = manifest(plan, &vocabulary, &labels);
     let words: Vec<&str> = vocabulary.words.iter().map(String::as_str).collect();
-    let features = bundle::features(&manifest, words, &vocabulary.buckets);
+    let features = assembly::features(&manifest, words, &vocabulary.buckets);
     let ready = |line: &CodedActivity, text: &NormalisedText| TrainingLine {
         text: text.as_str().to_owned(),
         covariate_rows: features.covariate_rows(&line.activity).map(|(_, row)| row).collect(),
@@ -209,10 +209,9 @@ fn ancestors(nomenclature: &Nomenclature, labels: &[Code]) -> Vec<Vec<usize>> {
 }
 
 fn tensors(trained: TrainedWeights, manifest: &Manifest, buckets: Vec<u32>) -> candle_core::Result<Weights> {
-    let (rows, dimension, labels) =
-        (manifest.architecture.rows, manifest.architecture.dimension, manifest.labels.len());
+    let (dimension, labels) = (manifest.architecture.dimension, manifest.labels.len());
     Ok(Weights {
-        table: Tensor::from_vec(trained.table, (rows, dimension), &Device::Cpu)?,
+        table: trained.table,
         head: Tensor::from_vec(trained.head.weights, (labels, dimension), &Device::Cpu)?,
         bias: Tensor::from_vec(trained.head.bias, labels, &Device::Cpu)?,
         buckets,

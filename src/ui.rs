@@ -7,6 +7,7 @@
 //!
 //! Nothing in the page needs an inline style or script, so a strict content security policy holds.
 
+pub mod admin;
 pub mod choices;
 pub mod french;
 pub mod page;

@@ -57,3 +57,40 @@ stop_servers() {
         wait "$process" || true
     done
 }
+
+# free_ports COUNT: so many free ports of loopback, in one line; none that the system could give to a client in the meantime.
+free_ports() {
+    python3 - "$1" <<'PYTHON'
+import random, socket, sys
+
+taken = []
+while len(taken) < int(sys.argv[1]):
+    candidate = socket.socket()
+    try:
+        candidate.bind(("127.0.0.1", random.randrange(10_000, 32_000)))
+        taken.append(candidate)
+    except OSError:
+        candidate.close()
+print(*(one.getsockname()[1] for one in taken))
+PYTHON
+}
+
+# detached HOME LOG VARIABLE=VALUE… COMMAND…: starts a command in a directory that is also its home, with this environment and no
+# other, in a process group of its own, whose id is left in $detached. It is killed when this script is, however that happens.
+detached() {
+    local home=$1 log=$2
+    shift 2
+    (cd "$home" && exec setsid setpriv --pdeathsig KILL env -i HOME="$home" "$@") </dev/null >"$log" 2>&1 &
+    detached=$!
+}
+
+# stop_detached PROCESS SECONDS: tells a process group to end, and kills it when it has not after so many seconds.
+stop_detached() {
+    local deadline=$((SECONDS + $2))
+    kill -- "-$1" 2>/dev/null || true
+    while kill -0 -- "-$1" 2>/dev/null && [ $SECONDS -lt $deadline ]; do
+        sleep 0.1
+    done
+    kill -KILL -- "-$1" 2>/dev/null || true
+    wait "$1" 2>/dev/null || true
+}

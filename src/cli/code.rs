@@ -76,8 +76,8 @@ pub fn run(arguments: CodeArguments, output: &mut dyn Write) -> anyhow::Result<E
     if arguments.label.is_none() && stdin().is_terminal() {
         bail!("give a label, such as codif code \"coiffure à domicile\", or one label a line on standard input");
     }
-    let coders = Coders::load(&arguments.models.registry, &arguments.models.models)?;
-    let coders: Vec<Arc<Coder>> = coders.iter().map(|(_, coder)| Arc::clone(coder)).collect();
+    let coders = Coders::load(&arguments.models)?;
+    let coders: Vec<Arc<Coder>> = coders.iter().map(|(_, served)| Arc::clone(&served.coder)).collect();
     let options = CodingOptions {
         top_k: usize::from(arguments.top_k),
         threshold: arguments.threshold,

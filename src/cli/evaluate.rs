@@ -33,11 +33,12 @@ pub struct EvaluateArguments {
 
 /// Measures one model.
 pub fn run(arguments: EvaluateArguments, output: &mut dyn Write) -> anyhow::Result<()> {
-    let [reference] = arguments.models.models.as_slice() else {
+    let [_] = arguments.models.models.as_slice() else {
         bail!("name the one model to evaluate with --model");
     };
-    let coders = Coders::load(&arguments.models.registry, std::slice::from_ref(reference))?;
-    let (_, coder) = coders.iter().next().context("no model was loaded")?;
+    let coders = Coders::load(&arguments.models)?;
+    let (_, served) = coders.iter().next().context("no model was loaded")?;
+    let coder = &served.coder;
     let columns = arguments.columns.columns(coder.nomenclature.id());
     let corpus = Corpus::read(&arguments.file, &columns, &coder.nomenclature)?;
     let evaluation = evaluate(coder, &corpus.lines)?;

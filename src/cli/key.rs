@@ -1,11 +1,18 @@
-//! `codif key new`: an API key, shown once, and what the configuration file keeps of it.
+//! `codif key new`: an API key, shown once, and what the configuration file keeps of it. `codif key signing`: a pair of keys for
+//! model versions.
 
+use std::fs::File;
 use std::io::Write;
+use std::num::NonZeroU32;
+use std::os::unix::fs::OpenOptionsExt;
+use std::path::{Path, PathBuf};
 
+use anyhow::Context;
 use clap::{Args, Subcommand};
 use rand::TryRng;
 
 use crate::config::keys::{KeyEntry, Scope, digest};
+use crate::model::signature::SigningKey;
 
 /// What `codif key` takes.
 #[derive(Debug, Args)]
@@ -25,17 +32,44 @@ enum KeyCommand {
         scopes: Vec<Scope>,
         /// Most requests a second; no limit by default
         #[arg(long)]
-        rate: Option<std::num::NonZeroU32>,
+        rate: Option<NonZeroU32>,
+    },
+    /// Make an ed25519 pair that signs model versions: FILE, to be kept secret, and FILE.pub, for --require-signature
+    Signing {
+        /// Where the private key goes; a file that is not there
+        file: PathBuf,
     },
 }
 
-/// Makes and prints a key.
+/// Makes a key.
 pub fn run(arguments: &KeyArguments, output: &mut dyn Write) -> anyhow::Result<()> {
-    let KeyCommand::New { name, scopes, rate } = &arguments.command;
+    match &arguments.command {
+        KeyCommand::New { name, scopes, rate } => new(name, scopes, *rate, output),
+        KeyCommand::Signing { file } => signing(file, output),
+    }
+}
+
+fn signing(file: &Path, output: &mut dyn Write) -> anyhow::Result<()> {
+    let mut random = [0; 32];
+    rand::rngs::SysRng.try_fill_bytes(&mut random)?;
+    let key = SigningKey::new(&random);
+    let public = PathBuf::from(format!("{}.pub", file.display()));
+    // Never over a key that is there: what it signed could not be signed again.
+    for (path, pem, mode) in [(file, key.to_pem()?, 0o600), (&public, key.public().to_pem()?, 0o644)] {
+        let mut options = File::options();
+        let made = options.write(true).create_new(true).mode(mode).open(path);
+        let mut made = made.with_context(|| format!("cannot make {}", path.display()))?;
+        made.write_all(pem.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
+    }
+    writeln!(output, "{}", public.display())?;
+    Ok(())
+}
+
+fn new(name: &str, scopes: &[Scope], rate: Option<NonZeroU32>, output: &mut dyn Write) -> anyhow::Result<()> {
     let mut random = [0; 32];
     rand::rngs::SysRng.try_fill_bytes(&mut random)?;
     let key = format!("codif_{}", hex::encode(random));
-    let entry = KeyEntry { name: name.clone(), sha256: hex::encode(digest(&key)), scopes: scopes.clone(), rate: *rate };
+    let entry = KeyEntry { name: name.to_owned(), sha256: hex::encode(digest(&key)), scopes: scopes.to_vec(), rate };
     eprintln!("The key, shown this once (send it as `Authorization: Bearer KEY` or `X-API-Key: KEY`):");
     writeln!(output, "{key}")?;
     output.flush()?;

@@ -1,19 +1,26 @@
-//! `codif model list|show`: the models of a registry.
+//! `codif model …`: what is in a registry, what goes in and out of it, and which version its aliases point to.
 
 use std::io::Write;
 use std::path::PathBuf;
 
 use clap::Subcommand;
+use tokio::runtime::Builder;
 
-use crate::model::bundle;
-use crate::registry::{DirectoryRegistry, ModelReference};
+mod diff;
+mod show;
+mod signing;
+mod transfer;
+
+use crate::coding::ModelVersion;
+use crate::config::RegistryOptions;
+use crate::model::signature::PublicKey;
+use crate::registry::{ModelReference, PRODUCTION, Registry};
 
 /// What `codif model` takes.
 #[derive(Debug, clap::Args)]
 pub struct ModelArguments {
-    /// Directory of the model registry
-    #[arg(long, env = "CODIF_REGISTRY", default_value = "models", value_name = "DIRECTORY", global = true)]
-    registry: PathBuf,
+    #[command(flatten)]
+    registry: RegistryOptions,
     #[command(subcommand)]
     command: ModelCommand,
 }
@@ -34,55 +41,134 @@ enum ModelCommand {
         #[arg(long)]
         json: bool,
     },
+    /// Verify the version in a directory and send it to the registry as the next version of a model; prints NAME:VERSION
+    Push {
+        /// The version: manifest.json and its files
+        directory: PathBuf,
+        /// Name of the model in the registry
+        #[arg(long, value_parser = plain_name)]
+        name: String,
+        /// Sign it with this ed25519 private key (PEM)
+        #[arg(long, value_name = "PRIVATE_KEY")]
+        sign: Option<PathBuf>,
+    },
+    /// Fetch a version to a directory
+    Pull {
+        /// NAME, NAME@ALIAS or NAME:VERSION
+        model: ModelReference,
+        /// Where it goes; a directory that is not there, or empty
+        directory: PathBuf,
+    },
+    /// Check a version as a server would: digests, signature, shapes, golden cases
+    Verify {
+        /// NAME, NAME@ALIAS or NAME:VERSION
+        model: ModelReference,
+        /// It must be signed by this ed25519 public key: a PEM file, or its text
+        #[arg(long, value_parser = crate::config::registry::public_key, value_name = "PUBLIC_KEY")]
+        key: Option<PublicKey>,
+    },
+    /// Sign a version of the registry; its signature is written beside its manifest
+    Sign {
+        /// NAME, NAME@ALIAS or NAME:VERSION
+        model: ModelReference,
+        /// The ed25519 private key (PEM): see `codif key signing`
+        #[arg(long, value_name = "PRIVATE_KEY")]
+        key: PathBuf,
+    },
+    /// Point an alias to a version: servers that follow it load it within their interval
+    Promote {
+        /// Name of the model
+        #[arg(value_parser = plain_name)]
+        name: String,
+        /// The version
+        version: u32,
+        /// The alias
+        #[arg(long, default_value = PRODUCTION, value_parser = plain_name)]
+        alias: String,
+    },
+    /// Point an alias to the version it pointed to before
+    Rollback {
+        /// Name of the model
+        #[arg(value_parser = plain_name)]
+        name: String,
+        /// The alias
+        #[arg(long, default_value = PRODUCTION, value_parser = plain_name)]
+        alias: String,
+    },
+    /// What changes from one version to another
+    Diff {
+        /// NAME, NAME@ALIAS or NAME:VERSION
+        before: ModelReference,
+        /// NAME, NAME@ALIAS or NAME:VERSION
+        after: ModelReference,
+        /// Code these activities with both and say how far they agree: one label a line, or a .tsv, .csv or .parquet of coded activities
+        #[arg(long, value_name = "FILE")]
+        sample: Option<PathBuf>,
+    },
+    /// Delete a version that no alias points to; its number is not given again
+    Delete {
+        /// NAME:VERSION
+        model: ModelReference,
+    },
+}
+
+fn plain_name(text: &str) -> Result<String, String> {
+    let wrong = || format!("{text:?} is no name: it takes letters, digits, '.', '_' and '-'");
+    crate::registry::reference::plain(text).map(str::to_owned).ok_or_else(wrong)
 }
 
 /// Runs the sub-command.
 pub fn run(arguments: ModelArguments, output: &mut dyn Write) -> anyhow::Result<()> {
-    let registry = DirectoryRegistry::open(&arguments.registry)?;
-    match arguments.command {
-        ModelCommand::List { json } => list(&registry, json, output),
-        ModelCommand::Show { model, json } => show(&registry, &model, json, output),
-    }
+    // One thread for what waits; whatever computes has its own.
+    let runtime = Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(run_async(arguments, output))
 }
 
-fn list(registry: &DirectoryRegistry, json: bool, output: &mut dyn Write) -> anyhow::Result<()> {
-    for model in registry.models()? {
-        if json {
-            let line = serde_json::json!({"name": model.name, "versions": model.versions, "aliases": model.aliases});
-            writeln!(output, "{line}")?;
-            continue;
+async fn run_async(arguments: ModelArguments, output: &mut dyn Write) -> anyhow::Result<()> {
+    let ModelArguments { registry: options, command } = arguments;
+    if let ModelCommand::Push { .. } = &command {
+        transfer::make_directory(&options.registry)?;
+    }
+    let registry = Registry::open(&options.registry, &options.s3()).await?;
+    match command {
+        ModelCommand::List { json } => show::list(&registry, json, output).await,
+        ModelCommand::Show { model, json } => show::show(&registry, &model, json, output).await,
+        ModelCommand::Push { directory, name, sign } => {
+            transfer::push(&registry, &directory, &name, sign.as_deref(), output).await
         }
-        let versions: Vec<String> = model.versions.iter().map(u32::to_string).collect();
-        let aliases: Vec<String> =
-            model.aliases.iter().map(|(alias, version)| format!("{alias} → {version}")).collect();
-        writeln!(output, "{}  versions {}  {}", model.name, versions.join(", "), aliases.join(", "))?;
+        ModelCommand::Pull { model, directory } => transfer::pull(&registry, &model, &directory, output).await,
+        ModelCommand::Verify { model, key } => {
+            let mut trust = options.trust();
+            trust.keys.extend(key);
+            transfer::verify(&registry, &model, &trust, output).await
+        }
+        ModelCommand::Sign { model, key } => signing::sign(&registry, &model, &key, output).await,
+        ModelCommand::Promote { name, version, alias } => {
+            let moved = registry.promote(&ModelVersion { name: name.clone(), version }, &alias).await?;
+            moved_alias(&name, &alias, &moved, output)
+        }
+        ModelCommand::Rollback { name, alias } => {
+            let moved = registry.roll_back(&name, &alias).await?;
+            moved_alias(&name, &alias, &moved, output)
+        }
+        ModelCommand::Diff { before, after, sample } => {
+            diff::diff(&options, [&before, &after], sample.as_deref(), output).await
+        }
+        ModelCommand::Delete { model } => {
+            let version = transfer::by_number(&model)?;
+            registry.delete(&version).await?;
+            Ok(writeln!(output, "{version} is deleted")?)
+        }
     }
-    Ok(())
 }
 
-fn show(
-    registry: &DirectoryRegistry,
-    reference: &ModelReference,
-    json: bool,
+fn moved_alias(
+    name: &str,
+    alias: &str,
+    moved: &crate::registry::alias::Alias,
     output: &mut dyn Write,
 ) -> anyhow::Result<()> {
-    let resolved = registry.resolve(reference)?;
-    let manifest = bundle::manifest(&resolved.directory)?;
-    if json {
-        writeln!(output, "{}", serde_json::to_string(&manifest)?)?;
-        return Ok(());
-    }
-    let bytes: u64 = manifest.files.values().map(|file| file.bytes).sum();
-    writeln!(output, "{}:{}  {}", manifest.name, manifest.version, resolved.directory.display())?;
-    writeln!(output, "  made          {} by codif {}", manifest.created_at, manifest.training.codif)?;
-    writeln!(output, "  nomenclature  {}, {} labels", manifest.nomenclature, manifest.labels.len())?;
-    let architecture = &manifest.architecture;
-    let megabytes = bytes as f64 / 1e6;
-    writeln!(output, "  table         {} rows of {}, {megabytes:.1} MB", architecture.rows, architecture.dimension)?;
-    writeln!(output, "  automatic     from a gap of {}", manifest.decision.threshold)?;
-    for top in manifest.metrics.iter().flat_map(|metrics| &metrics.top_k).filter(|top| top.k == 1 || top.k == 5) {
-        let [value, low, high] = [top.accuracy, top.low, top.high].map(|share| 100.0 * share);
-        writeln!(output, "  top-{}         {value:.1} % [{low:.1}, {high:.1}]", top.k)?;
-    }
-    Ok(())
+    let before: Vec<String> = moved.before().iter().take(3).map(u32::to_string).collect();
+    let before = if before.is_empty() { String::new() } else { format!(" (before: {})", before.join(", ")) };
+    Ok(writeln!(output, "{name}@{alias} → {}{before}", moved.current())?)
 }

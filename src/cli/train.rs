@@ -10,10 +10,12 @@ use anyhow::{Context, bail};
 use askama::Template;
 use indicatif::{ProgressBar, ProgressStyle};
 
+use crate::coding::ModelVersion;
 use crate::model::bundle::digest;
 use crate::model::manifest::{CorpusDigest, Manifest};
 use crate::nomenclature::{Nomenclature, Nomenclatures};
-use crate::registry::{DirectoryRegistry, ModelReference, Selector};
+use crate::registry::s3::S3Settings;
+use crate::registry::{ModelReference, Registry, RegistryLocation, Selector};
 use crate::training::corpus::{CodedActivity, Columns, Corpus};
 use crate::training::evaluation::Metrics;
 use crate::training::settings::TrainingSettings;
@@ -32,9 +34,9 @@ pub struct TrainArguments {
     /// Nomenclature of the codes
     #[arg(long)]
     nomenclature: String,
-    /// Directory of the model registry; made when it is not there
+    /// Model registry, a directory; made when it is not there. To send a version elsewhere: `codif model push`
     #[arg(long, env = "CODIF_REGISTRY", default_value = "models", value_name = "DIRECTORY")]
-    registry: PathBuf,
+    registry: RegistryLocation,
     #[command(flatten)]
     columns: ColumnArguments,
     /// Error rate among automatic codings that the threshold is chosen for
@@ -98,8 +100,10 @@ pub fn run(arguments: TrainArguments, output: &mut dyn Write) -> anyhow::Result<
     if let Some(directory) = &arguments.write_split {
         return write_split(directory, &header, &Split::new(&lines), output);
     }
-    fs::create_dir_all(&arguments.registry)
-        .with_context(|| format!("cannot make the registry {}", arguments.registry.display()))?;
+    let RegistryLocation::Directory(root) = &arguments.registry else {
+        bail!("a model is trained to a directory: name one with --registry, then send it with `codif model push`");
+    };
+    fs::create_dir_all(root).with_context(|| format!("cannot make the registry {}", root.display()))?;
     let interrupted = interrupted_by_ctrl_c()?;
     let plan = TrainingPlan {
         name: name.name.clone(),
@@ -114,11 +118,14 @@ pub fn run(arguments: TrainArguments, output: &mut dyn Write) -> anyhow::Result<
     let mut progress = Progress::new(arguments.settings.epochs);
     let TrainedModel { draft, golden, evaluation } = train(&plan, &interrupted, &mut |event| progress.show(&event))?;
     let card = Card { manifest: &draft.manifest, metrics: &evaluation.metrics }.render()?;
-    let registry = DirectoryRegistry::open(&arguments.registry)?;
-    let directory = draft.write(&registry.versions_of(&name.name), &golden, &card)?;
+    let directory = draft.write(&root.join(&name.name).join("versions"), &golden, &card)?;
     let version: u32 = directory.file_name().and_then(|name| name.to_str()).unwrap_or_default().parse()?;
     if let Some(alias) = &arguments.alias {
-        registry.set_alias(&name.name, alias, version)?;
+        let version = ModelVersion { name: name.name.clone(), version };
+        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        runtime.block_on(async {
+            Registry::open(&arguments.registry, &S3Settings::default()).await?.promote(&version, alias).await
+        })?;
     }
     writeln!(output, "{}:{version} in {}", name.name, directory.display())?;
     Ok(summary(&evaluation.metrics, output)?)

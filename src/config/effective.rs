@@ -7,6 +7,7 @@ use clap::parser::ValueSource;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
 use super::layers::ConfigurationFile;
+use crate::registry::location::without_credentials;
 
 /// Arguments of `codif serve` that are no settings.
 const NO_SETTINGS: [&str; 4] = ["config", "check_config", "help", "version"];
@@ -34,6 +35,7 @@ impl Effective {
                 Some(ValueSource::CommandLine) => "flag",
                 Some(ValueSource::EnvVariable) => "environment",
                 Some(_) if in_file(id) => "file",
+                Some(_) if file.inherited.iter().any(|(key, _)| key == id) => "environment (MLFLOW_…)",
                 _ => "default",
             };
             (id.to_owned(), value(argument, matches), origin)
@@ -73,7 +75,7 @@ fn value(argument: &Arg, matches: &ArgMatches) -> String {
     if argument.is_hide_env_values_set() {
         return "\"***\"".to_owned();
     }
-    let values: Vec<String> = raw.map(|value| literal(&value.to_string_lossy())).collect();
+    let values: Vec<String> = raw.map(|value| literal(&without_credentials(&value.to_string_lossy()))).collect();
     match argument.get_action() {
         ArgAction::Append => format!("[{}]", values.join(", ")),
         _ => values.join(" "),

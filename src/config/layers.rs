@@ -12,13 +12,15 @@ use toml::{Table, Value};
 
 use super::keys::KeyEntry;
 
-/// The file as it was read: plain settings by their dotted key, and the API keys.
+/// Values that stand below the flags and the environment: those of a file, and before it those of the service before codif.
 #[derive(Clone, Debug, Default)]
 pub struct ConfigurationFile {
     /// Where it was read.
     pub path: PathBuf,
     /// Values by dotted key, in the order of the file.
     pub settings: Vec<(String, Vec<String>)>,
+    /// Values by key that the variables of the service before codif stand for, where nothing else is said.
+    pub inherited: Vec<(String, Vec<String>)>,
     /// The API keys.
     pub keys: Vec<KeyEntry>,
 }
@@ -95,11 +97,16 @@ impl ConfigurationFile {
             }
         }
         let settings = settings.into_iter().map(|(key, given)| (key, given.values)).collect();
-        Ok(Self { path: path.into(), settings, keys })
+        Ok(Self { path: path.into(), settings, keys, inherited: Vec::new() })
+    }
+
+    /// Whether there is nothing that stands beneath.
+    pub fn is_empty(&self) -> bool {
+        self.settings.is_empty() && self.inherited.is_empty()
     }
 
     fn with_defaults(&self, command: Command) -> Command {
-        self.settings.iter().fold(command, |command, (key, values)| {
+        self.inherited.iter().chain(&self.settings).fold(command, |command, (key, values)| {
             let values = values.clone();
             command.mut_arg(key, move |argument| argument.default_values(values))
         })

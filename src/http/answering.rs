@@ -17,11 +17,11 @@ use super::App;
 use super::body::Payload;
 use super::error::Problem;
 use crate::coding::activity::Activity;
-use crate::coding::{Coder, Coding, CodingOptions};
+use crate::coding::{Coding, CodingOptions};
 use crate::serving::admission::Share;
-use crate::serving::code_in_each;
 use crate::serving::desk::Size;
 use crate::serving::pool::Panicked;
+use crate::serving::slot::Served;
 use crate::telemetry::Metrics;
 use crate::telemetry::stages::{Stage, StageClock, StageTimes};
 
@@ -129,17 +129,25 @@ pub fn held_json(value: &impl Serialize, mut memory: Share) -> Result<Response, 
     Ok(held(vec![json.into()], memory))
 }
 
-/// Codes the activities of a piece and counts them; the clock is told of each stage.
+/// Codes the activities of a piece and counts them, and lets the shadows see them; the clock is told of each stage. `ids` are the
+/// activities' own, in their order, where they have some: a canary chooses by them.
 pub fn code_piece(
-    coders: &[Arc<Coder>],
+    served: &[Arc<Served>],
     activities: &[Activity],
+    ids: &[Option<&str>],
     options: CodingOptions,
     metrics: &Metrics,
     clock: &mut StageClock,
 ) -> Result<Vec<Vec<Coding>>, Problem> {
-    let codings = code_in_each(coders, activities, options, &mut |stage| clock.lap(Stage::Coding(stage)))?;
-    for (coder, codings) in coders.iter().zip(&codings) {
-        metrics.coded(coder, codings.iter());
+    let mut codings = Vec::with_capacity(served.len());
+    for served in served {
+        codings.push(served.code(activities, ids, options, &mut |stage| clock.lap(Stage::Coding(stage)))?);
+    }
+    for (served, codings) in served.iter().zip(&codings) {
+        metrics.coded(served.coder.nomenclature.id(), codings);
+        if let Some(shadow) = &served.shadow {
+            shadow.see(&served.coder, activities, codings);
+        }
     }
     Ok(codings)
 }

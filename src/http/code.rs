@@ -13,12 +13,13 @@ use super::App;
 use super::answering::{Job, Piece, admit, answer_each, code_piece, elements};
 use super::body::{Payload, json_depth};
 use super::error::Problem;
+use crate::coding::CodingOptions;
 use crate::coding::activity::RawActivity;
 use crate::coding::json_object::array_length;
-use crate::coding::{Coder, CodingOptions};
 use crate::serving::Coders;
 use crate::serving::answer::{Answer, Sorted};
 use crate::serving::desk::Size;
+use crate::serving::slot::Served;
 use crate::telemetry::Metrics;
 use crate::telemetry::stages::{Stage, StageClock};
 
@@ -116,7 +117,7 @@ pub async fn code(State(app): State<App>, mut payload: Payload) -> Result<Respon
 /// A request that was read, its activities not yet.
 struct Asked {
     activities: Vec<Bytes>,
-    coders: Vec<Arc<Coder>>,
+    coders: Vec<Arc<Served>>,
     options: CodingOptions,
 }
 
@@ -139,7 +140,7 @@ impl Asked {
 /// Codes some of the activities.
 fn piece(
     items: &[Bytes],
-    coders: &[Arc<Coder>],
+    coders: &[Arc<Served>],
     options: CodingOptions,
     longest: usize,
     metrics: &Metrics,
@@ -148,7 +149,7 @@ fn piece(
     let sorted = Sorted::new(items.iter().map(|item| RawActivity::from_json_text(item)).collect(), longest);
     sorted.faults().for_each(|fault| metrics.activity_error(fault));
     clock.lap(Stage::Parse);
-    let codings = code_piece(coders, &sorted.accepted, options, metrics, &mut clock)?;
+    let codings = code_piece(coders, &sorted.accepted, &sorted.ids(), options, metrics, &mut clock)?;
     let json = elements(sorted.answers(coders, codings).into_iter(), ROOM * items.len() * coders.len())?;
     clock.lap(Stage::Write);
     Ok(Piece { json, times: clock.times() })
@@ -183,18 +184,18 @@ impl CodeRequest<'_> {
     }
 }
 
-/// The coders of the nomenclatures asked for; of all when none is named.
-pub fn coders(served: &Coders, asked: Option<&[String]>) -> Result<Vec<Arc<Coder>>, Problem> {
-    let Some(asked) = asked else { return Ok(served.iter().map(|(_, coder)| Arc::clone(coder)).collect()) };
+/// What serves the nomenclatures asked for, at this moment; all of them when none is named.
+pub fn coders(coders: &Coders, asked: Option<&[String]>) -> Result<Vec<Arc<Served>>, Problem> {
+    let Some(asked) = asked else { return Ok(coders.iter().map(|(_, served)| served).collect()) };
     if asked.is_empty() {
         return Err(Problem::invalid("unknown_nomenclature", "nomenclatures is empty: name one, or leave it out"));
     }
-    if let Some(unknown) = asked.iter().find(|id| served.get(id).is_none()) {
-        let ids: Vec<&str> = served.iter().map(|(id, _)| id).collect();
+    if let Some(unknown) = asked.iter().find(|id| !coders.serves(id)) {
+        let ids: Vec<&str> = coders.iter().map(|(id, _)| id).collect();
         let detail = format!("no model serves the nomenclature {unknown:?}; those served are {}", ids.join(", "));
         return Err(Problem::invalid("unknown_nomenclature", detail));
     }
     // In the order served: one asked for twice is coded once.
-    let asked = served.iter().filter(|(id, _)| asked.iter().any(|asked| asked == id));
-    Ok(asked.map(|(_, coder)| Arc::clone(coder)).collect())
+    let asked = coders.iter().filter(|(id, _)| asked.iter().any(|asked| asked == id));
+    Ok(asked.map(|(_, served)| served).collect())
 }

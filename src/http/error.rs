@@ -142,6 +142,11 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", detail)
     }
 
+    /// What was asked for could not be put in service.
+    pub fn reload_failed(detail: impl Into<String>) -> Self {
+        Self::new(StatusCode::BAD_GATEWAY, "reload_failed", detail)
+    }
+
     /// Something of ours failed; the cause is in the log.
     pub fn internal(error: impl Display) -> Self {
         let detail = "codif failed; the cause is in its log";

@@ -213,8 +213,6 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
 
 #[cfg(test)]
 mod tests {
-    use std::path::Path;
-
     use axum::body::{Body, to_bytes};
     use axum::routing::get;
     use clap::{Args, FromArgMatches};
@@ -224,13 +222,14 @@ mod tests {
     use crate::config::ServeOptions;
     use crate::http::Application;
     use crate::http::auth::Access;
-    use crate::serving::Coders;
+    use crate::serving::loading::Loader;
     use crate::telemetry::Metrics;
 
-    fn app() -> App {
+    async fn app() -> App {
         let command = ServeOptions::augment_args(clap::Command::new("serve"));
         let options = ServeOptions::from_arg_matches(&command.get_matches_from(["serve"])).unwrap();
-        let coders = Coders::load(Path::new("models"), &[]).unwrap();
+        let loader = Loader::open(&options.models.registry).await.unwrap();
+        let coders = loader.load_all(&[]).await.unwrap();
         let metrics = Arc::new(Metrics::new().unwrap());
         Arc::new(Application::new(&options, Access::default(), Arc::new(coders), metrics).unwrap())
     }
@@ -240,7 +239,7 @@ mod tests {
         async fn panicking() -> &'static str {
             panic!("as the test wants")
         }
-        let app = app();
+        let app = app().await;
         let routes = Router::new().route("/panic", get(panicking)).route("/calm", get(|| async { "calm" }));
         let router = around_all(around_each(routes, &app).with_state(Arc::clone(&app)), &app);
         let get = |path: &str| Request::get(path).body(Body::empty()).unwrap();

@@ -7,10 +7,10 @@ use tokio::sync::watch;
 /// Where the process stands.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Phase {
-    /// Models are being loaded.
-    Starting,
-    /// These models are in service, as `name:version`.
-    Ready(Arc<[String]>),
+    /// Models are being loaded; why there are none yet, once an attempt failed.
+    Starting(Option<String>),
+    /// Models are in service.
+    Ready,
     /// Asked to stop: requests under way are finished.
     Draining,
 }
@@ -23,7 +23,7 @@ pub struct Lifecycle {
 
 impl Default for Lifecycle {
     fn default() -> Self {
-        Self { phase: Arc::new(watch::Sender::new(Phase::Starting)) }
+        Self { phase: Arc::new(watch::Sender::new(Phase::Starting(None))) }
     }
 }
 

@@ -1,5 +1,7 @@
 //! `GET /v1/models`.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::State;
 use serde::Serialize;
@@ -34,7 +36,8 @@ pub struct ModelAnswer {
     responses((status = 200, description = "One model a nomenclature", body = Vec<ModelAnswer>))
 )]
 pub async fn list(State(app): State<App>) -> Json<Vec<ModelAnswer>> {
-    let models = app.coders.iter().map(|(nomenclature, coder)| ModelAnswer {
+    let models = app.coders.iter().map(|(nomenclature, served)| (nomenclature, Arc::clone(&served.coder)));
+    let models = models.map(|(nomenclature, coder)| ModelAnswer {
         name: coder.model.name.clone(),
         version: coder.model.version,
         nomenclature: nomenclature.to_owned(),

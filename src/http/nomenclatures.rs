@@ -93,7 +93,7 @@ pub async fn list(State(app): State<App>) -> Json<Vec<NomenclatureAnswer>> {
     let all = known.ids().filter_map(|id| known.get(id)).map(|nomenclature| NomenclatureAnswer {
         id: nomenclature.id().to_owned(),
         sub_classes: nomenclature.count(Level::SubClass),
-        served: app.coders.get(nomenclature.id()).is_some(),
+        served: app.coders.serves(nomenclature.id()),
     });
     Json(all.collect())
 }

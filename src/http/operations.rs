@@ -1,27 +1,31 @@
 //! `/livez`, `/readyz`, `/startupz`, `/metrics` and `/admin`, on the operations port.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use axum::Router;
 use axum::extract::State;
 use axum::http::header::CONTENT_TYPE;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
-use axum::routing::get;
+use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
 use super::auth::{self, Access};
 use super::error::{self, Problem};
 use super::lifecycle::{Lifecycle, Phase};
+use super::{admin, page};
 use crate::config::effective::Effective;
+use crate::serving::reload::Reloader;
 use crate::telemetry::Metrics;
 use crate::telemetry::log_writer::LogWriter;
 
-/// What the operations port knows: nothing of models and requests but what is told about them.
+/// What the operations port knows: nothing of requests but what is told about them.
 #[derive(Clone)]
 pub struct Operations {
     /// Where the process stands.
     pub lifecycle: Lifecycle,
+    /// What follows the registry, once models are in service.
+    pub reloader: Arc<OnceLock<Arc<Reloader>>>,
     /// The metrics.
     pub metrics: Arc<Metrics>,
     /// Knows how many log lines were lost.
@@ -34,7 +38,11 @@ pub struct Operations {
 pub fn router(operations: Operations, access: &Access) -> Router {
     let metrics = get(metrics).layer(from_fn_with_state(access.clone(), auth::metrics));
     let admin = Router::new()
+        .route("/admin", get(admin::page))
+        .route("/admin/models", get(admin::models))
+        .route("/admin/models/{name}/reload", post(admin::reload))
         .route("/admin/configuration", get(configuration))
+        .route("/admin/codif.css", get(page::stylesheet))
         .route("/admin/{*rest}", get(error::not_found))
         .layer(from_fn_with_state(access.clone(), auth::admin));
     Router::new()
@@ -54,20 +62,23 @@ async fn alive() -> &'static str {
     "alive\n"
 }
 
-/// Requests may be sent here: models are in service and nobody asked codif to stop.
+/// Requests may be sent here: models are in service and nobody asked codif to stop. What may be out of date is said.
 async fn ready(State(operations): State<Operations>) -> Result<String, Problem> {
     match operations.lifecycle.phase() {
-        Phase::Starting => Err(Problem::not_ready("starting: the models are being loaded")),
-        Phase::Ready(models) => Ok(format!("ready\n{}\n", models.join("\n"))),
+        Phase::Starting(None) => Err(Problem::not_ready("starting: the models are being loaded")),
+        Phase::Starting(Some(reason)) => {
+            Err(Problem::not_ready(format!("starting: there are no models yet: {reason}")))
+        }
         Phase::Draining => Err(Problem::not_ready("draining: codif was asked to stop")),
+        Phase::Ready => Ok(admin::summary(&operations)),
     }
 }
 
-/// The start is over, whatever came after it.
+/// The start is over, whatever came after it. A start that waits for its registry is over too: nothing is gained by a restart.
 async fn started(State(operations): State<Operations>) -> Result<&'static str, Problem> {
     match operations.lifecycle.phase() {
-        Phase::Starting => Err(Problem::not_ready("starting: the models are being loaded")),
-        Phase::Ready(_) | Phase::Draining => Ok("started\n"),
+        Phase::Starting(None) => Err(Problem::not_ready("starting: the models are being loaded")),
+        Phase::Starting(Some(_)) | Phase::Ready | Phase::Draining => Ok("started\n"),
     }
 }
 

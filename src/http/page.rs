@@ -19,6 +19,7 @@ use crate::coding::{Coder, Coding, CodingOptions};
 use crate::nomenclature::Code;
 use crate::serving::answer;
 use crate::serving::desk::Size;
+use crate::serving::slot::Served;
 use crate::telemetry::stages::StageClock;
 use crate::ui::page::Page;
 use crate::ui::views::{
@@ -103,12 +104,12 @@ fn fill(app: &App, fields: Vec<(String, String)>) -> Result<Page, Problem> {
         Err(error) => return Ok(Page { form, errors: vec![error], results: Vec::new() }),
     };
     let wanted = form.nomenclatures.iter().filter(|nomenclature| nomenclature.checked);
-    let coders: Vec<Arc<Coder>> = wanted.filter_map(|wanted| app.coders.get(&wanted.id).map(Arc::clone)).collect();
+    let served: Vec<Arc<Served>> = wanted.filter_map(|wanted| app.coders.get(&wanted.id)).collect();
     let options = CodingOptions { explain: true, ..CodingOptions::default() };
     let activities = std::slice::from_ref(&activity);
-    let codings = code_piece(&coders, activities, options, &app.metrics, &mut StageClock::start())?;
-    let codings = coders.iter().zip(codings.iter().flatten());
-    let results = codings.map(|(coder, coding)| result(coder, coding, activity.text()));
+    let codings = code_piece(&served, activities, &[], options, &app.metrics, &mut StageClock::start())?;
+    let codings = served.iter().zip(codings.iter().flatten());
+    let results = codings.map(|(served, coding)| result(served.coder_of(coding), coding, activity.text()));
     Ok(Page { form, errors: Vec::new(), results: results.collect() })
 }
 

@@ -6,7 +6,7 @@ pub mod patience;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use anyhow::Context;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -19,10 +19,14 @@ use super::auth::Access;
 use super::lifecycle::{Lifecycle, Phase};
 use super::operations::{self, Operations};
 use super::{Application, public};
-use crate::config::ServeOptions;
 use crate::config::effective::Effective;
 use crate::config::keys::KeyEntry;
+use crate::config::{ReloadOptions, ServeOptions};
 use crate::serving::Coders;
+use crate::serving::loading::Loader;
+use crate::serving::reload::{Followed, Reloader};
+use crate::serving::start::start;
+use crate::serving::status::Role;
 use crate::telemetry::{Metrics, start_logs};
 use accept::{Answers, Reception, Sendable};
 
@@ -53,13 +57,16 @@ impl Server {
         let telemetry = start_logs(&self.options.telemetry)?;
         let metrics = Arc::new(Metrics::new().context("cannot set up the metrics")?);
         let lifecycle = Lifecycle::default();
+        let reloader = Arc::<OnceLock<_>>::default();
         let mut signals = Signals::listen()?;
+        let hang_ups = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
         let public_listener = open(self.options.listen.listen, "--listen").await?;
         let operations_listener = open(self.options.listen.ops_listen, "--ops-listen").await?;
         let (address, operations_address) = (public_listener.local_addr()?, operations_listener.local_addr()?);
 
         let operations = Operations {
             lifecycle: lifecycle.clone(),
+            reloader: Arc::clone(&reloader),
             metrics: metrics.clone(),
             log: telemetry.writer(),
             configuration: self.configuration.clone(),
@@ -78,13 +85,19 @@ impl Server {
             operations.receive(operations_listener, operations_closed, &open).await;
         });
 
-        let loaded = tokio::select! {
-            loaded = self.load() => loaded?,
+        let loader = Loader::open(&self.options.models.registry).await?;
+        let (coders, mut followed) = tokio::select! {
+            started = self.start(&loader, &lifecycle) => started?,
             () = signals.stop() => return Ok(ExitCode::SUCCESS),
         };
-        metrics.in_service(loaded.iter().map(|(_, coder)| coder.as_ref()));
-        let models = loaded.iter().map(|(_, coder)| format!("{}:{}", coder.model.name, coder.model.version)).collect();
-        let app = Application::new(&self.options, self.access.clone(), Arc::new(loaded), metrics.clone())?;
+        let coders = Arc::new(coders);
+        followed.extend(on_trial(&self.options.reload));
+        let keep = self.options.reload.keep_previous;
+        let following = Reloader::new(loader, Arc::clone(&coders), followed, metrics.clone(), keep)?;
+        let following = Arc::clone(reloader.get_or_init(|| Arc::new(following)));
+        tokio::spawn(Arc::clone(&following).follow(self.options.reload.interval));
+        tokio::spawn(look_at_hang_ups(hang_ups, following));
+        let app = Application::new(&self.options, self.access.clone(), coders, metrics.clone())?;
         let reception = Reception {
             service: public(Arc::new(app)),
             connections: connections_allowed(self.options.limits.connections),
@@ -93,7 +106,7 @@ impl Server {
             counted: true,
             keep_alive: true,
         };
-        lifecycle.enter(Phase::Ready(models));
+        lifecycle.enter(Phase::Ready);
         tracing::info!(%address, %operations_address, "serving");
         eprintln!("codif: page and API on http://{address}, operations on http://{operations_address}");
 
@@ -103,15 +116,14 @@ impl Server {
         Ok(status)
     }
 
-    async fn load(&self) -> anyhow::Result<Coders> {
-        let models = self.options.models.clone();
-        let loading = tokio::task::spawn_blocking(move || Coders::load(&models.registry, &models.models));
-        let coders = loading.await.context("loading the models failed")??;
+    async fn start(&self, loader: &Loader, lifecycle: &Lifecycle) -> anyhow::Result<(Coders, Vec<Followed>)> {
+        let waits = |reason: &str| lifecycle.enter(Phase::Starting(Some(reason.to_owned())));
+        let (coders, followed) = start(loader, &self.options.models.models, waits).await?;
         let wanted = &self.options.sirene.nomenclature;
-        if coders.get(wanted).is_none() && coders.nomenclatures().nomenclature(wanted).is_err() {
+        if !coders.serves(wanted) && coders.nomenclatures().nomenclature(wanted).is_err() {
             anyhow::bail!("there is no nomenclature {wanted:?}: check --sirene-nomenclature");
         }
-        Ok(coders)
+        Ok((coders, followed))
     }
 
     async fn receive_until_stopped(
@@ -148,6 +160,19 @@ impl Server {
         }
         tracing::warn!("stopped: requests under way were cut at the deadline");
         ExitCode::from(CUT)
+    }
+}
+
+/// The versions that accompany those in service.
+fn on_trial(options: &ReloadOptions) -> impl Iterator<Item = Followed> {
+    let shadows = options.shadow.iter().map(|model| Followed::new(model.clone(), Role::Shadow, options.shadow_rate));
+    shadows.chain(options.canary.iter().map(|(model, share)| Followed::new(model.clone(), Role::Canary, *share)))
+}
+
+/// Looks at the registry at each SIGHUP.
+async fn look_at_hang_ups(mut hang_ups: Signal, reloader: Arc<Reloader>) {
+    while hang_ups.recv().await.is_some() {
+        let _ = reloader.look(None, true).await;
     }
 }
 

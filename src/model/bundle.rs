@@ -1,45 +1,75 @@
 //! A model version in a directory, read into a [`Coder`]: nothing serves before its digests match the manifest and
 //! its golden cases come out right.
 
-use std::collections::HashMap;
-use std::fs;
+use std::fs::{self, File};
+use std::io::Read;
 use std::path::Path;
-use std::sync::Arc;
 
-use candle_core::{Device, Tensor};
+use candle_core::Device;
+use serde::Deserialize;
 use sha2::{Digest, Sha256};
 
+use super::assembly::assemble;
 use super::error::{ModelError, ModelFault};
 use super::manifest::{FileDigest, Manifest};
+use super::signature::{PublicKey, SIGNATURE_FILE};
 use super::weights::Weights;
-use super::{golden, weights};
-use crate::coding::classifier::Classifier;
-use crate::coding::features::{Buckets, Features};
-use crate::coding::known_words::with_known_words;
-use crate::coding::normalise::Normaliser;
-use crate::coding::{Coder, Label, ModelVersion};
-use crate::nomenclature::{Code, Level, Nomenclature, Nomenclatures};
+use super::{golden, signature, weights};
+use crate::coding::{Coder, ModelVersion};
+use crate::nomenclature::Nomenclatures;
 
 /// Name of the file of words, one a line, in the order of their rows.
 pub const VOCABULARY_FILE: &str = "vocabulary.txt";
 
+/// Who may have signed a version.
+#[derive(Clone, Debug, Default)]
+pub struct Trust {
+    /// The version must be signed by one of these keys; when there is none, it need not be signed.
+    pub keys: Vec<PublicKey>,
+}
+
 /// Reads the manifest of the version in `directory`.
 pub fn manifest(directory: &Path) -> Result<Manifest, ModelError> {
     let file = directory.join(Manifest::FILE);
-    let fault = |fault: ModelFault| fault.of(&file);
-    let text = fs::read_to_string(&file).map_err(|error| fault(error.into()))?;
-    let manifest: Manifest =
-        serde_json::from_str(&text).map_err(|error| fault(ModelFault::malformed("manifest", error)))?;
-    if manifest.format != Manifest::FORMAT {
-        let reason = format!("its format is {}, this codif reads format {}", manifest.format, Manifest::FORMAT);
-        return Err(fault(ModelFault::malformed("manifest", reason)));
-    }
-    Ok(manifest)
+    let bytes = fs::read(&file).map_err(|error| ModelFault::from(error).of(&file))?;
+    parse_manifest(&bytes).map_err(|fault| fault.of(&file))
 }
 
-/// Loads and verifies the version in `directory`.
+/// Reads a manifest. One of another format is refused as such, whatever else it holds.
+pub fn parse_manifest(bytes: &[u8]) -> Result<Manifest, ModelFault> {
+    #[derive(Deserialize)]
+    struct Format {
+        format: u32,
+    }
+    let malformed = |error| ModelFault::malformed("manifest", error);
+    let Format { format } = serde_json::from_slice(bytes).map_err(malformed)?;
+    if format != Manifest::FORMAT {
+        let reason = format!("its format is {format}, this codif reads format {}", Manifest::FORMAT);
+        return Err(ModelFault::malformed("manifest", reason));
+    }
+    serde_json::from_slice(bytes).map_err(malformed)
+}
+
+/// Loads and verifies the version in `directory`, under the name and number that its manifest gives.
 pub fn load(directory: &Path, nomenclatures: &Nomenclatures) -> Result<Coder, ModelError> {
-    let manifest = manifest(directory)?;
+    load_as(directory, None, &Trust::default(), nomenclatures)
+}
+
+/// The same, under the name and number by which the registry knows it; a signed one must be signed as that.
+pub fn load_as(
+    directory: &Path,
+    known_as: Option<&ModelVersion>,
+    trust: &Trust,
+    nomenclatures: &Nomenclatures,
+) -> Result<Coder, ModelError> {
+    let mut manifest = manifest(directory)?;
+    if !trust.keys.is_empty() {
+        check_signature(directory, &manifest, known_as, trust)?;
+    }
+    if let Some(known_as) = known_as {
+        manifest.name.clone_from(&known_as.name);
+        manifest.version = known_as.version;
+    }
     let bundle = Bundle { directory, manifest: &manifest };
     let cases = bundle.read_text(golden::FILE)?;
     let coder = bundle.coder(nomenclatures)?;
@@ -47,6 +77,30 @@ pub fn load(directory: &Path, nomenclatures: &Nomenclatures) -> Result<Coder, Mo
     let cases = golden::read(&cases).map_err(|fault| fault.of(&golden_file))?;
     golden::replay(&coder, &cases).map_err(|fault| fault.of(&golden_file))?;
     Ok(coder)
+}
+
+/// Whether a key that is trusted signed this manifest, and as the version it is taken for: an old one that was signed once
+/// cannot be put in the place of another.
+fn check_signature(
+    directory: &Path,
+    manifest: &Manifest,
+    known_as: Option<&ModelVersion>,
+    trust: &Trust,
+) -> Result<(), ModelError> {
+    let (file, signature_file) = (directory.join(Manifest::FILE), directory.join(SIGNATURE_FILE));
+    let bytes = fs::read(&file).map_err(|error| ModelFault::from(error).of(&file))?;
+    let signature = fs::read(&signature_file).ok();
+    signature::check(&bytes, signature.as_deref(), &trust.keys).map_err(|fault| fault.of(signature_file))?;
+    match known_as {
+        Some(known_as) if (known_as.name.as_str(), known_as.version) != (&manifest.name, manifest.version) => {
+            let reason = format!(
+                "it was signed as {}:{}, and stands in the place of {}:{}",
+                manifest.name, manifest.version, known_as.name, known_as.version
+            );
+            Err(ModelFault::malformed("manifest", reason).of(file))
+        }
+        _ => Ok(()),
+    }
 }
 
 struct Bundle<'a> {
@@ -60,8 +114,8 @@ impl Bundle<'_> {
         let sizes = self.manifest.sizes().map_err(|reason| of_manifest(ModelFault::malformed("manifest", reason)))?;
         let words = self.read_text(VOCABULARY_FILE)?;
         let words = self.words(&words)?;
-        let weights = Weights::read(&self.read(weights::FILE)?, sizes, &Device::Cpu)
-            .map_err(|fault| fault.of(self.directory.join(weights::FILE)))?;
+        let weights =
+            self.checked(weights::FILE, |file, length| Weights::read(file, length, sizes, words.len(), &Device::Cpu))?;
         assemble(self.manifest, words, weights, nomenclatures).map_err(of_manifest)
     }
 
@@ -75,108 +129,61 @@ impl Bundle<'_> {
     }
 
     fn read_text(&self, name: &str) -> Result<String, ModelError> {
-        String::from_utf8(self.read(name)?)
-            .map_err(|error| ModelFault::malformed("UTF-8 text", error).of(self.directory.join(name)))
+        self.checked(name, |file, _| {
+            let mut bytes = Vec::new();
+            file.read_to_end(&mut bytes)?;
+            String::from_utf8(bytes).map_err(|error| ModelFault::malformed("UTF-8 text", error))
+        })
     }
 
-    /// The bytes of a file whose size and digest are the manifest's.
-    fn read(&self, name: &str) -> Result<Vec<u8>, ModelError> {
+    /// What is made of a file whose size and digest are the manifest's; its digest is known once it was read.
+    fn checked<T>(
+        &self,
+        name: &str,
+        make: impl FnOnce(&mut Hashed<File>, u64) -> Result<T, ModelFault>,
+    ) -> Result<T, ModelError> {
         let path = self.directory.join(name);
         let read = || {
             let expected = self.manifest.files.get(name).ok_or(ModelFault::NotListed)?;
-            let size = fs::metadata(&path)?.len();
-            if size != expected.bytes {
-                return Err(mismatch("size", &size, &expected.bytes));
+            let file = File::open(&path)?;
+            let length = file.metadata()?.len();
+            if length != expected.bytes {
+                let found = FileDigest { bytes: length, ..expected.clone() };
+                return Err(ModelFault::difference(&found, expected).unwrap_or(ModelFault::NotListed));
             }
-            let bytes = fs::read(&path)?;
-            let found = digest(&bytes);
-            if found.sha256 != expected.sha256 {
-                return Err(mismatch("sha256", &found.sha256, &expected.sha256));
-            }
-            Ok(bytes)
+            let mut file = Hashed { inner: file, hash: Sha256::new(), bytes: 0 };
+            let made = make(&mut file, length);
+            std::io::copy(&mut file, &mut std::io::sink())?;
+            // A file that is not what it should be is damaged, whatever was found in it before.
+            ModelFault::difference(&file.digest(), expected).map_or(made, Err)
         };
         read().map_err(|fault| fault.of(&path))
     }
 }
 
-fn mismatch(what: &'static str, found: &dyn ToString, expected: &dyn ToString) -> ModelFault {
-    ModelFault::Mismatch { what, found: found.to_string(), expected: expected.to_string() }
+/// A reader whose digest is known at its end.
+struct Hashed<R> {
+    inner: R,
+    hash: Sha256,
+    bytes: u64,
+}
+
+impl<R: Read> Read for Hashed<R> {
+    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
+        let length = self.inner.read(buffer)?;
+        self.hash.update(buffer.get(..length).unwrap_or_default());
+        self.bytes += length as u64;
+        Ok(length)
+    }
+}
+
+impl<R> Hashed<R> {
+    fn digest(&self) -> FileDigest {
+        FileDigest { sha256: hex::encode(self.hash.clone().finalize()), bytes: self.bytes }
+    }
 }
 
 /// Size and digest of bytes.
 pub fn digest(bytes: &[u8]) -> FileDigest {
     FileDigest { sha256: hex::encode(Sha256::digest(bytes)), bytes: bytes.len() as u64 }
-}
-
-/// The coder that a manifest, its words and its weights make.
-pub fn assemble(
-    manifest: &Manifest,
-    words: Vec<&str>,
-    weights: Weights,
-    nomenclatures: &Nomenclatures,
-) -> Result<Coder, ModelFault> {
-    let malformed = |reason: String| ModelFault::malformed("manifest", reason);
-    let nomenclature = nomenclatures
-        .get(&manifest.nomenclature)
-        .ok_or_else(|| malformed(format!("unknown nomenclature {:?}", manifest.nomenclature)))?;
-    let mut features = features(manifest, words.clone(), &weights.buckets);
-    let table = with_known_words(&mut features, &words, weights.table).map_err(|error| malformed(error.to_string()))?;
-    let head = by_columns(&weights.head).map_err(|error| malformed(error.to_string()))?;
-    Ok(Coder {
-        model: Arc::new(ModelVersion { name: manifest.name.clone(), version: manifest.version }),
-        labels: labels(&manifest.labels, nomenclature).map_err(malformed)?,
-        nomenclature: Arc::clone(nomenclature),
-        normaliser: Normaliser::new(manifest.normaliser.clone()).map_err(|error| malformed(error.to_string()))?,
-        features,
-        classifier: Classifier::new(table, head, weights.bias, manifest.loss, manifest.temperature),
-        threshold: manifest.decision.threshold,
-    })
-}
-
-/// The same weights, stored column by column: the product of one text reads them in one stretch.
-fn by_columns(weights: &Tensor) -> candle_core::Result<Tensor> {
-    weights.t()?.contiguous()?.t()
-}
-
-/// The labels with their titles; codes outside the nomenclature's sub-classes are refused, all of them named.
-fn labels(codes: &[String], nomenclature: &Nomenclature) -> Result<Vec<Arc<Label>>, String> {
-    let mut labels = Vec::with_capacity(codes.len());
-    let mut outside = Vec::new();
-    for text in codes {
-        let entry = text.parse::<Code>().ok().and_then(|code| nomenclature.entry(&code));
-        match entry.filter(|entry| entry.level == Level::SubClass) {
-            Some(entry) => {
-                let path = nomenclature.path(&entry.code);
-                let label = Label::new(entry.code.clone(), entry.title.clone(), path);
-                labels.push(Arc::new(label.map_err(|error| error.to_string())?));
-            }
-            None => outside.push(text.as_str()),
-        }
-    }
-    match outside.as_slice() {
-        [] if labels.is_empty() => Err("it has no label".to_owned()),
-        [] => Ok(labels),
-        outside => Err(format!("labels that are no sub-class of {}: {}", nomenclature.id(), outside.join(", "))),
-    }
-}
-
-/// The rows in their order: words, values of the covariates, kept buckets.
-pub fn features(manifest: &Manifest, words: Vec<&str>, kept_buckets: &[u32]) -> Features {
-    let settings = &manifest.features;
-    let mut next_row = words.len() as u32;
-    let covariates = manifest.covariates.iter().map(|covariate| {
-        let rows: HashMap<Box<str>, u32> =
-            covariate.values.iter().map(|value| value.as_str().into()).zip(next_row..).collect();
-        next_row += covariate.values.len() as u32;
-        (covariate.field, rows)
-    });
-    let covariates = covariates.collect();
-    Features {
-        words: words.into_iter().map(Box::from).zip(0..).collect(),
-        subword_lengths: (settings.shortest_subword, settings.longest_subword),
-        longest_word_ngram: settings.longest_word_ngram,
-        buckets: Buckets::new(settings.buckets, kept_buckets, next_row),
-        covariates,
-        known_words: None,
-    }
 }

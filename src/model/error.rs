@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use super::manifest::FileDigest;
+
 /// A model that cannot be used.
 #[derive(Debug, thiserror::Error)]
 #[error("{}: {fault}", .file.display())]
@@ -36,6 +38,12 @@ pub enum ModelFault {
         /// What the manifest says.
         expected: String,
     },
+    /// The version is not signed.
+    #[error("the version is not signed, and only signed ones are taken here")]
+    Unsigned,
+    /// The signature is by another key, or of another manifest.
+    #[error("the signature is of another manifest, or by a key that is not trusted here")]
+    ForeignSignature,
     /// A file the model needs is not in the manifest.
     #[error("the manifest lists no file of this name")]
     NotListed,
@@ -50,6 +58,18 @@ pub enum ModelFault {
 }
 
 impl ModelFault {
+    /// How a file differs from what the manifest says, if it does.
+    pub fn difference(found: &FileDigest, expected: &FileDigest) -> Option<Self> {
+        let mismatch = |what, found: String, expected: String| Some(Self::Mismatch { what, found, expected });
+        if found.bytes != expected.bytes {
+            return mismatch("size", found.bytes.to_string(), expected.bytes.to_string());
+        }
+        if found.sha256 != expected.sha256 {
+            return mismatch("sha256", found.sha256.clone(), expected.sha256.clone());
+        }
+        None
+    }
+
     /// The fault of this file.
     pub fn of(self, file: impl Into<PathBuf>) -> ModelError {
         ModelError { file: file.into(), fault: self }

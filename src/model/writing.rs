@@ -4,7 +4,8 @@ use std::fs::{self, File};
 use std::io::Write;
 use std::path::{Path, PathBuf};
 
-use super::bundle::{VOCABULARY_FILE, assemble, digest};
+use super::assembly::assemble;
+use super::bundle::{VOCABULARY_FILE, digest};
 use super::error::{ModelError, ModelFault};
 use super::golden::{self, GoldenCase};
 use super::manifest::Manifest;
@@ -30,7 +31,8 @@ impl Draft {
     /// The coder that a registry would load.
     pub fn coder(&self, nomenclatures: &Nomenclatures) -> Result<Coder, ModelFault> {
         let sizes = self.manifest.sizes().map_err(|reason| ModelFault::malformed("manifest", reason))?;
-        let weights = Weights::read(&self.weights, sizes, &candle_core::Device::Cpu)?;
+        let (weights, length) = (self.weights.as_slice(), self.weights.len() as u64);
+        let weights = Weights::read(weights, length, sizes, self.words.len(), &candle_core::Device::Cpu)?;
         let words = self.words.iter().map(String::as_str).collect();
         assemble(&self.manifest, words, weights, nomenclatures)
     }

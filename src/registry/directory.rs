@@ -1,206 +1,261 @@
-//! A registry in a directory.
+//! Objects as files below a directory. A file appears whole or not at all, and stays after a power cut.
 
-use std::collections::BTreeMap;
-use std::fs;
-use std::io::Write;
+use std::fs::{self, File};
+use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
-use super::reference::{ModelReference, Selector, plain};
+use sha2::{Digest, Sha256};
+use tempfile::NamedTempFile;
 
-/// The alias that is served.
-const PRODUCTION: &str = "production";
+use super::error::RegistryError;
+use super::objects::{Condition, Listed, Sent, Sink, Tag};
+use crate::model::manifest::FileDigest;
 
-/// A registry in a directory.
+/// Bytes read at once.
+const CHUNK: usize = 256 << 10;
+/// Held while an object is replaced.
+const LOCK: &str = ".lock";
+
+/// A directory of objects. Hidden files are none of them.
 #[derive(Clone, Debug)]
-pub struct DirectoryRegistry {
+pub struct Directory {
     root: PathBuf,
 }
 
-/// A model of the registry.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ModelListing {
-    /// Its name.
-    pub name: String,
-    /// Its versions, ascending.
-    pub versions: Vec<u32>,
-    /// Its aliases and the versions they point to.
-    pub aliases: BTreeMap<String, u32>,
-}
-
-/// A version that exists.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Resolved {
-    /// Name of the model.
-    pub name: String,
-    /// Version of the model.
-    pub version: u32,
-    /// Where it is.
-    pub directory: PathBuf,
-}
-
-/// Why a registry has no answer.
-#[derive(Debug, thiserror::Error)]
-pub enum RegistryError {
-    /// It cannot be read or written.
-    #[error("cannot read or write {}", .path.display())]
-    Unreadable {
-        /// What cannot be read.
-        path: PathBuf,
-        /// Why.
-        source: std::io::Error,
-    },
-    /// There is no such directory.
-    #[error("there is no model registry at {}: give its directory with --registry", .0.display())]
-    NoRegistry(PathBuf),
-    /// There is no such model.
-    #[error("there is no model {name:?} in {}: {known}", .root.display())]
-    NoModel {
-        /// The name asked for.
-        name: String,
-        /// The registry.
-        root: PathBuf,
-        /// What there is.
-        known: String,
-    },
-    /// There is no such version or alias.
-    #[error("there is no {wanted} of {name:?}: {known}")]
-    NoVersion {
-        /// The name asked for.
-        name: String,
-        /// What was asked for.
-        wanted: String,
-        /// What there is.
-        known: String,
-    },
-    /// An alias holds no version.
-    #[error("{}: it should hold the number of a version of the model", .0.display())]
-    BadAlias(PathBuf),
-    /// No model is in production.
-    #[error("no model in {} has the alias production: name one with --model", .0.display())]
-    NothingInProduction(PathBuf),
-}
-
-impl DirectoryRegistry {
-    /// The registry in `root`, which must be a directory.
+impl Directory {
+    /// The objects below `root`, which must be a directory.
     pub fn open(root: &Path) -> Result<Self, RegistryError> {
         if !root.is_dir() {
-            return Err(RegistryError::NoRegistry(root.to_owned()));
+            let hint = "give its directory with --registry".to_owned();
+            return Err(RegistryError::NoRegistry { place: root.display().to_string(), hint });
         }
         Ok(Self { root: root.to_owned() })
     }
 
-    /// The models, by name. A directory without versions is no model.
-    pub fn models(&self) -> Result<Vec<ModelListing>, RegistryError> {
-        let mut models = Vec::new();
-        for name in names(&self.root)? {
-            if plain(&name).is_some() && self.versions_of(&name).is_dir() {
-                models.push(self.model(&name)?);
-            }
-        }
-        Ok(models)
+    /// The directory.
+    pub fn root(&self) -> &Path {
+        &self.root
     }
 
-    /// One model.
-    pub fn model(&self, name: &str) -> Result<ModelListing, RegistryError> {
-        let mut versions: Vec<u32> =
-            names(&self.versions_of(name))?.iter().filter_map(|name| name.parse().ok()).collect();
-        versions.sort_unstable();
-        let mut aliases = BTreeMap::new();
-        let folder = self.root.join(name).join("aliases");
-        if folder.is_dir() {
-            for alias in names(&folder)?.into_iter().filter(|alias| plain(alias).is_some()) {
-                let path = folder.join(&alias);
-                let text = fs::read_to_string(&path).map_err(unreadable(&path))?;
-                let version = text.trim().parse().map_err(|_| RegistryError::BadAlias(path))?;
-                aliases.insert(alias, version);
-            }
-        }
-        Ok(ModelListing { name: name.to_owned(), versions, aliases })
+    /// See [`super::objects::Objects::list`].
+    pub fn list(&self, prefix: &str) -> Result<Vec<Listed>, RegistryError> {
+        let mut listed = Vec::new();
+        walk(&self.root.join(prefix), prefix, &mut listed)?;
+        listed.sort_by(|one, other| one.key.cmp(&other.key));
+        Ok(listed)
     }
 
-    /// The version a reference means.
-    pub fn resolve(&self, reference: &ModelReference) -> Result<Resolved, RegistryError> {
-        let name = &reference.name;
-        let known: Vec<String> = self.models()?.into_iter().map(|model| model.name).collect();
-        if !known.contains(name) {
-            let known = match known.as_slice() {
-                [] => "it holds none".to_owned(),
-                known => format!("it holds {}", known.join(", ")),
-            };
-            return Err(RegistryError::NoModel { name: name.clone(), root: self.root.clone(), known });
+    /// See [`super::objects::Objects::get`].
+    pub fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Tag)>, RegistryError> {
+        let path = self.root.join(key);
+        match fs::read(&path) {
+            Ok(bytes) => {
+                let tag = tag(&bytes);
+                Ok(Some((bytes, tag)))
+            }
+            Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => Ok(None),
+            Err(error) => Err(RegistryError::of_file(path)(error)),
         }
-        let model = self.model(name)?;
-        let version = match &reference.selector {
-            Selector::Default => model.aliases.get(PRODUCTION).or(model.versions.last()).copied(),
-            Selector::Alias(alias) => model.aliases.get(alias).copied(),
-            Selector::Version(version) => Some(*version),
+    }
+
+    /// See [`super::objects::Objects::download`].
+    pub fn download(&self, key: &str, offset: u64, sink: &mut Sink<'_>) -> Result<(), RegistryError> {
+        let path = self.root.join(key);
+        let mut download = || {
+            let mut file = File::open(&path)?;
+            file.seek(SeekFrom::Start(offset))?;
+            each_chunk(&mut file, sink)
         };
-        let version = version.filter(|version| model.versions.contains(version));
-        let version = version.ok_or_else(|| model.lacks(&reference.selector))?;
-        let directory = self.versions_of(name).join(version.to_string());
-        Ok(Resolved { name: name.clone(), version, directory })
+        download().map_err(RegistryError::of_file(&path))
     }
 
-    /// References to every model in production.
-    pub fn in_production(&self) -> Result<Vec<ModelReference>, RegistryError> {
-        let models = self.models()?.into_iter().filter(|model| model.aliases.contains_key(PRODUCTION));
-        let selector = || Selector::Alias(PRODUCTION.to_owned());
-        let references: Vec<ModelReference> =
-            models.map(|model| ModelReference { name: model.name, selector: selector() }).collect();
-        if references.is_empty() {
-            return Err(RegistryError::NothingInProduction(self.root.clone()));
-        }
-        Ok(references)
-    }
-
-    /// The directory of a model's versions, whether it exists or not.
-    pub fn versions_of(&self, name: &str) -> PathBuf {
-        self.root.join(name).join("versions")
-    }
-
-    /// Points an alias to a version, at once for every reader.
-    pub fn set_alias(&self, name: &str, alias: &str, version: u32) -> Result<(), RegistryError> {
-        let folder = self.root.join(name).join("aliases");
+    /// See [`super::objects::Objects::put`].
+    pub fn put(&self, key: &str, bytes: &[u8], condition: Condition<'_>) -> Result<(), RegistryError> {
+        let path = self.root.join(key);
+        let conflict =
+            || RegistryError::Conflict { what: path.display().to_string(), hint: "look, then try again".into() };
+        let folder = made_folder(&path)?;
         let write = || {
-            fs::create_dir_all(&folder)?;
-            let mut file = tempfile::Builder::new().prefix(".alias-").tempfile_in(&folder)?;
-            writeln!(file, "{version}")?;
-            file.as_file().sync_all()?;
-            #[cfg(unix)]
-            {
-                use std::os::unix::fs::PermissionsExt;
-                file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
+            let mut file = temporary(&folder)?;
+            file.write_all(bytes)?;
+            Ok(file)
+        };
+        let file = write().map_err(RegistryError::of_file(&path))?;
+        let held = match condition {
+            Condition::Absent => keep(file, &path).map_err(RegistryError::of_file(&path))?,
+            Condition::Unchanged(expected) => {
+                let _lock = lock(&folder.join(LOCK)).map_err(RegistryError::of_file(&path))?;
+                let unchanged = self.get(key)?.is_some_and(|(_, tag)| tag == *expected);
+                if unchanged {
+                    replace(file, &path).map_err(RegistryError::of_file(&path))?;
+                }
+                unchanged
             }
-            file.persist(folder.join(alias)).map_err(|error| error.error)?;
-            Ok(())
         };
-        write().map_err(unreadable(&folder))
+        if held { Ok(()) } else { Err(conflict()) }
+    }
+
+    /// See [`super::objects::Objects::upload`].
+    pub fn upload(&self, key: &str, file: &Path, digest: &FileDigest, sent: &Sent<'_>) -> Result<(), RegistryError> {
+        let path = self.root.join(key);
+        let folder = made_folder(&path)?;
+        let copy = || {
+            let (mut copy, mut hash) = (temporary(&folder)?, Sha256::new());
+            each_chunk(&mut File::open(file)?, &mut |chunk| {
+                hash.update(chunk);
+                sent(chunk.len() as u64);
+                copy.write_all(chunk)
+            })?;
+            Ok((copy, hex::encode(hash.finalize())))
+        };
+        let (copy, sha256) = copy().map_err(RegistryError::of_file(&path))?;
+        if sha256 != digest.sha256 {
+            return Err(RegistryError::Refused(format!("{} changed while it was uploaded", file.display())));
+        }
+        if keep(copy, &path).map_err(RegistryError::of_file(&path))? {
+            return Ok(());
+        }
+        let there = fs::read(&path).map_err(RegistryError::of_file(&path))?;
+        if hex::encode(Sha256::digest(&there)) == digest.sha256 {
+            return Ok(());
+        }
+        let hint = "other bytes are there already, and a version never changes".to_owned();
+        Err(RegistryError::Conflict { what: path.display().to_string(), hint })
+    }
+
+    /// See [`super::objects::Objects::delete`].
+    pub fn delete(&self, key: &str) -> Result<(), RegistryError> {
+        let path = self.root.join(key);
+        match fs::remove_file(&path) {
+            Ok(()) => Ok(()),
+            Err(error) if error.kind() == ErrorKind::NotFound => Ok(()),
+            Err(error) => Err(RegistryError::of_file(path)(error)),
+        }
     }
 }
 
-impl ModelListing {
-    fn lacks(&self, selector: &Selector) -> RegistryError {
-        let versions: Vec<String> = self.versions.iter().map(u32::to_string).collect();
-        let aliases: Vec<String> = self.aliases.iter().map(|(alias, version)| format!("{alias} → {version}")).collect();
-        let wanted = match selector {
-            Selector::Default => "version".to_owned(),
-            Selector::Alias(alias) => format!("alias {alias:?} to a version"),
-            Selector::Version(version) => format!("version {version}"),
-        };
-        let known = format!("its versions are [{}], its aliases [{}]", versions.join(", "), aliases.join(", "));
-        RegistryError::NoVersion { name: self.name.clone(), wanted, known }
+/// The state of a file is its content.
+fn tag(bytes: &[u8]) -> Tag {
+    Tag(hex::encode(Sha256::digest(bytes)))
+}
+
+fn walk(folder: &Path, prefix: &str, listed: &mut Vec<Listed>) -> Result<(), RegistryError> {
+    let entries = match fs::read_dir(folder) {
+        Ok(entries) => entries,
+        Err(error) if matches!(error.kind(), ErrorKind::NotFound | ErrorKind::NotADirectory) => return Ok(()),
+        Err(error) => return Err(RegistryError::of_file(folder)(error)),
+    };
+    for entry in entries {
+        let entry = entry.map_err(RegistryError::of_file(folder))?;
+        let Ok(name) = entry.file_name().into_string() else { continue };
+        // What is deleted while it is looked at is not there.
+        let Ok(metadata) = fs::metadata(entry.path()) else { continue };
+        match metadata.is_dir() {
+            _ if name.starts_with('.') => {}
+            true => walk(&entry.path(), &format!("{prefix}{name}/"), listed)?,
+            false => listed.push(Listed { key: format!("{prefix}{name}"), bytes: metadata.len() }),
+        }
+    }
+    Ok(())
+}
+
+/// Gives the bytes of a reader to a sink.
+pub fn each_chunk(reader: &mut impl Read, sink: &mut dyn FnMut(&[u8]) -> std::io::Result<()>) -> std::io::Result<()> {
+    let mut chunk = vec![0; CHUNK];
+    loop {
+        match reader.read(&mut chunk) {
+            Ok(0) => return Ok(()),
+            Ok(length) => sink(chunk.get(..length).unwrap_or_default())?,
+            Err(error) if error.kind() == ErrorKind::Interrupted => {}
+            Err(error) => return Err(error),
+        }
     }
 }
 
-/// The names in a directory that are UTF-8, sorted.
-fn names(directory: &Path) -> Result<Vec<String>, RegistryError> {
-    let entries = fs::read_dir(directory).map_err(unreadable(directory))?;
-    let mut names: Vec<String> = entries.filter_map(|entry| entry.ok()?.file_name().into_string().ok()).collect();
-    names.sort();
-    Ok(names)
+/// The folder of a file, made when it is not there.
+fn made_folder(path: &Path) -> Result<PathBuf, RegistryError> {
+    let folder = path.parent().unwrap_or(path).to_owned();
+    fs::create_dir_all(&folder).map_err(RegistryError::of_file(&folder))?;
+    Ok(folder)
 }
 
-fn unreadable(path: &Path) -> impl FnOnce(std::io::Error) -> RegistryError + use<> {
-    let path = path.to_owned();
-    move |source| RegistryError::Unreadable { path, source }
+/// A hidden file, for every user who may read the registry once it has its name.
+fn temporary(folder: &Path) -> std::io::Result<NamedTempFile> {
+    let file = tempfile::Builder::new().prefix(".unfinished-").tempfile_in(folder)?;
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt;
+        file.as_file().set_permissions(fs::Permissions::from_mode(0o644))?;
+    }
+    Ok(file)
+}
+
+/// Gives a file its name unless another has it; whether it could.
+fn keep(file: NamedTempFile, path: &Path) -> std::io::Result<bool> {
+    file.as_file().sync_all()?;
+    match file.persist_noclobber(path) {
+        Ok(_) => sync_folder(path).map(|()| true),
+        Err(error) if error.error.kind() == ErrorKind::AlreadyExists => Ok(false),
+        Err(error) => Err(error.error),
+    }
+}
+
+/// Gives a file the name of another, at once for every reader.
+fn replace(file: NamedTempFile, path: &Path) -> std::io::Result<()> {
+    file.as_file().sync_all()?;
+    file.persist(path).map_err(|error| error.error)?;
+    sync_folder(path)
+}
+
+/// A name is safe from a power cut when its folder is.
+pub fn sync_folder(path: &Path) -> std::io::Result<()> {
+    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+}
+
+/// Waits until nobody else holds the lock, which is let go when dropped or when the process ends.
+pub fn lock(path: &Path) -> std::io::Result<File> {
+    let file = File::options().create(true).truncate(false).write(true).open(path)?;
+    file.lock()?;
+    Ok(file)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn writes_are_conditional() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Directory::open(folder.path()).unwrap();
+        directory.put("a/b", b"1", Condition::Absent).unwrap();
+        assert!(matches!(directory.put("a/b", b"2", Condition::Absent), Err(RegistryError::Conflict { .. })));
+        let (_, first) = directory.get("a/b").unwrap().unwrap();
+        directory.put("a/b", b"2", Condition::Unchanged(&first)).unwrap();
+        let late = directory.put("a/b", b"3", Condition::Unchanged(&first));
+        assert!(matches!(late, Err(RegistryError::Conflict { .. })));
+        assert_eq!(directory.get("a/b").unwrap().unwrap().0, b"2");
+        assert_eq!(directory.list("").unwrap(), [Listed { key: "a/b".into(), bytes: 1 }]);
+        assert_eq!(directory.list("a/").unwrap().len(), 1);
+        directory.delete("a/b").unwrap();
+        directory.delete("a/b").unwrap();
+        assert_eq!((directory.get("a/b").unwrap(), directory.list("").unwrap()), (None, vec![]));
+    }
+
+    #[test]
+    fn an_upload_is_never_mixed_with_another() {
+        let folder = tempfile::tempdir().unwrap();
+        let directory = Directory::open(folder.path()).unwrap();
+        let file = folder.path().join("file");
+        let digest = |bytes: &[u8]| FileDigest { sha256: tag(bytes).0, bytes: bytes.len() as u64 };
+        for _ in 0..2 {
+            fs::write(&file, "one").unwrap();
+            directory.upload("v/file", &file, &digest(b"one"), &|_| ()).unwrap();
+        }
+        let changed = directory.upload("v/other", &file, &digest(b"two"), &|_| ());
+        assert!(matches!(changed, Err(RegistryError::Refused(_))));
+        fs::write(&file, "two").unwrap();
+        let other = directory.upload("v/file", &file, &digest(b"two"), &|_| ());
+        assert!(matches!(other, Err(RegistryError::Conflict { .. })));
+        assert_eq!(fs::read(folder.path().join("v/file")).unwrap(), b"one");
+    }
 }

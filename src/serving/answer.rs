@@ -43,6 +43,10 @@ pub struct CodingAnswer {
     #[schema(inline, value_type = ModelVersion)]
     #[serde(serialize_with = "shared")]
     model: Arc<ModelVersion>,
+    /// True when a version on trial answers, which is chosen by the activity's id; else left out.
+    #[serde(skip_serializing_if = "is_false")]
+    #[schema(required = false)]
+    canary: bool,
     decision: DecisionAnswer,
     /// Why a person has to decide; null when automatic.
     #[schema(inline)]
@@ -79,6 +83,10 @@ impl Serialize for GivenCode {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         self.0.code.serialize(serializer)
     }
+}
+
+fn is_false(value: &bool) -> bool {
+    !value
 }
 
 fn shared<T: Serialize, S: Serializer>(value: &Arc<T>, serializer: S) -> Result<S::Ok, S::Error> {
@@ -192,14 +200,21 @@ impl Sorted {
         sorted
     }
 
+    /// The ids of the accepted, in their order.
+    pub fn ids(&self) -> Vec<Option<&str>> {
+        let accepted = self.outcomes.iter().filter(|(_, fault)| fault.is_none());
+        accepted.map(|(id, _)| id.as_deref()).collect()
+    }
+
     /// The stable codes of the faults.
     pub fn faults(&self) -> impl Iterator<Item = &'static str> {
         self.outcomes.iter().filter_map(|(_, fault)| fault.as_ref().map(ActivityError::code))
     }
 
     /// Every activity's own result or its own error, from the codings of the accepted: one list a coder.
-    pub fn answers(self, coders: &[Arc<Coder>], codings: Vec<Vec<Coding>>) -> Vec<Answer> {
-        let mut codings: Vec<_> = coders.iter().zip(codings).map(|(coder, list)| (coder, list.into_iter())).collect();
+    pub fn answers<C: AsRef<Coder>>(self, coders: &[Arc<C>], codings: Vec<Vec<Coding>>) -> Vec<Answer> {
+        let coders = coders.iter().map(|coder| coder.as_ref().as_ref());
+        let mut codings: Vec<_> = coders.zip(codings).map(|(coder, list)| (coder, list.into_iter())).collect();
         let answers = self.outcomes.into_iter().map(|(id, fault)| match fault {
             // An id that is too long is not echoed.
             Some(error) => {
@@ -207,7 +222,9 @@ impl Sorted {
             }
             None => {
                 let of_each = codings.iter_mut().filter_map(|(coder, list)| {
-                    Some((Arc::clone(&coder.nomenclature), CodingAnswer::from(list.next()?)))
+                    let coding = list.next()?;
+                    let canary = !Arc::ptr_eq(&coding.model, &coder.model);
+                    Some((Arc::clone(&coder.nomenclature), CodingAnswer { canary, ..coding.into() }))
                 });
                 Answer::Coded { id, codings: of_each.collect() }
             }
@@ -217,8 +234,8 @@ impl Sorted {
 }
 
 /// Codes what was read in each nomenclature of `coders`; every activity gets its own result or its own error.
-pub fn answers(
-    coders: &[Arc<Coder>],
+pub fn answers<C: AsRef<Coder>>(
+    coders: &[Arc<C>],
     read: Vec<ReadActivity>,
     options: CodingOptions,
 ) -> candle_core::Result<Vec<Answer>> {
@@ -246,6 +263,7 @@ impl From<Coding> for CodingAnswer {
         };
         Self {
             model: coding.model,
+            canary: false,
             decision: if automatic { DecisionAnswer::Automatic } else { DecisionAnswer::Manual },
             reason: coding.decision.reason(),
             code,

@@ -1,9 +1,10 @@
 //! The Prometheus metrics of one process. Names carry their unit; labels are bounded: routes, stable codes, models.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use super::stages::StageTimes;
-use crate::coding::{Coder, Coding};
+use crate::coding::{Coder, Coding, ModelVersion};
 use prometheus::{
     Encoder, HistogramOpts, HistogramVec, IntCounter, IntCounterVec, IntGauge, IntGaugeVec, Opts, Registry, TextEncoder,
 };
@@ -24,6 +25,11 @@ pub struct Metrics {
     activity_errors: IntCounterVec,
     warnings: IntCounterVec,
     models: IntGaugeVec,
+    stale: IntGaugeVec,
+    reloads: IntCounterVec,
+    compared: IntCounterVec,
+    gap_shift: HistogramVec,
+    shadow_dropped: IntCounterVec,
     lost_lines: IntGauge,
     shed: IntCounterVec,
     closed: IntCounterVec,
@@ -119,9 +125,37 @@ impl Metrics {
                 &["nomenclature", "field", "code"],
             )?,
             models: add.add(IntGaugeVec::new(
-                Opts::new("codif_model_info", "Models in service, 1 each."),
-                &["nomenclature", "model", "version"],
+                Opts::new("codif_model_info", "Models in service, and those that accompany them, 1 each."),
+                &["nomenclature", "model", "version", "role"],
             ))?,
+            stale: add.add(IntGaugeVec::new(
+                Opts::new(
+                    "codif_model_stale",
+                    "1 when the registry could not be asked, or its version is refused: what was in service goes on.",
+                ),
+                &["reference"],
+            ))?,
+            reloads: add.counters(
+                "codif_model_reloads_total",
+                "Versions that replaced another, or failed to.",
+                &["reference", "result"],
+            )?,
+            compared: add.counters(
+                "codif_shadow_codings_total",
+                "Activities a shadow coded too, by section of the code in service, and whether code and decision agree.",
+                &["nomenclature", "model", "version", "shadow_version", "section", "code", "decision"],
+            )?,
+            gap_shift: add.histogram(
+                "codif_shadow_gap_shift",
+                "Confidence gap of a shadow minus that of the version in service.",
+                &[-0.5, -0.2, -0.1, -0.05, 0.0, 0.05, 0.1, 0.2, 0.5, 1.0],
+                &["nomenclature", "model", "version", "shadow_version"],
+            )?,
+            shadow_dropped: add.counters(
+                "codif_shadow_dropped_total",
+                "Activities that a shadow did not see because it had too much to do.",
+                &["nomenclature"],
+            )?,
             lost_lines: add.gauge("codif_log_lines_lost", "Log lines that standard error did not take in time.")?,
             shed: add.counters("codif_shed_total", "Requests and connections refused under load.", &["reason"])?,
             closed: add.counters(
@@ -139,12 +173,45 @@ impl Metrics {
         })
     }
 
-    /// Says which models are in service.
-    pub fn in_service<'a>(&self, coders: impl Iterator<Item = &'a Coder>) {
-        for coder in coders {
+    /// Says which models are in service, each with its role.
+    pub fn in_service<'a>(&self, coders: impl Iterator<Item = (&'a Coder, &'static str)>) {
+        self.models.reset();
+        for (coder, role) in coders {
             let version = coder.model.version.to_string();
-            self.models.with_label_values(&[coder.nomenclature.id(), &coder.model.name, &version]).set(1);
+            self.models.with_label_values(&[coder.nomenclature.id(), &coder.model.name, &version, role]).set(1);
         }
+    }
+
+    /// Says whether a model may be out of date.
+    pub fn stale(&self, reference: &str, stale: bool) {
+        self.stale.with_label_values(&[reference]).set(i64::from(stale));
+    }
+
+    /// Counts a version that replaced another, or failed to.
+    pub fn reloaded(&self, reference: &str, result: &str) {
+        self.reloads.with_label_values(&[reference, result]).inc();
+    }
+
+    /// Counts an activity that a shadow coded too.
+    pub fn compared(&self, shadow: &Coder, served: &ModelVersion, section: &str, same_code: bool, same_decision: bool) {
+        let (version, shadow_version) = (served.version.to_string(), shadow.model.version.to_string());
+        let word = |same| if same { "same" } else { "other" };
+        let place = [shadow.nomenclature.id(), &served.name, &version, &shadow_version, section];
+        let [nomenclature, name, version, shadow, section] = place;
+        let labels = [nomenclature, name, version, shadow, section, word(same_code), word(same_decision)];
+        self.compared.with_label_values(&labels).inc();
+    }
+
+    /// Tells by how much a shadow's gap differs.
+    pub fn gap_shift(&self, shadow: &Coder, served: &ModelVersion, shift: f64) {
+        let (version, shadow_version) = (served.version.to_string(), shadow.model.version.to_string());
+        let labels = [shadow.nomenclature.id(), &served.name, &version, &shadow_version];
+        self.gap_shift.with_label_values(&labels).observe(shift);
+    }
+
+    /// Counts activities that a shadow did not see.
+    pub fn shadow_dropped(&self, nomenclature: &str, activities: u64) {
+        self.shadow_dropped.with_label_values(&[nomenclature]).inc_by(activities);
     }
 
     /// Counts an answered request, once: it is a success, or a failure with its code.
@@ -164,10 +231,18 @@ impl Metrics {
         }
     }
 
-    /// Counts codings of one coder.
-    pub fn coded<'a>(&self, coder: &Coder, codings: impl Iterator<Item = &'a Coding>) {
-        let (nomenclature, model) = (coder.nomenclature.id(), coder.model.name.as_str());
-        let version = coder.model.version.to_string();
+    /// Counts codings in one nomenclature, each for the version that made it.
+    pub fn coded(&self, nomenclature: &str, codings: &[Coding]) {
+        for codings in codings.chunk_by(|one, next| Arc::ptr_eq(&one.model, &next.model)) {
+            if let Some(first) = codings.first() {
+                self.coded_by(nomenclature, &first.model, codings);
+            }
+        }
+    }
+
+    fn coded_by(&self, nomenclature: &str, model: &ModelVersion, codings: &[Coding]) {
+        let version = model.version.to_string();
+        let model = model.name.as_str();
         let gaps = self.gap.with_label_values(&[nomenclature, model, &version]);
         let (mut automatic, mut manual) = (0, 0);
         for coding in codings {

@@ -16,7 +16,8 @@ fn registry() -> (tempfile::TempDir, PathBuf) {
 }
 
 fn refused(folder: &Path) -> String {
-    refusal(&codif(&["code", "coiffure", "--registry", folder.to_str().unwrap()]))
+    let registry = folder.to_str().unwrap();
+    refusal(&codif(&["code", "coiffure", "--registry", registry, "--model", "ape-naf2008@production"]))
 }
 
 fn edit(path: &Path, change: impl Fn(&str) -> String) {
@@ -51,7 +52,7 @@ fn a_corrupted_manifest_is_refused() {
     let message = refused(folder.path());
     assert!(message.contains("manifest.json: not a valid manifest: EOF"), "{message}");
     fs::remove_file(&manifest).unwrap();
-    assert!(refused(folder.path()).contains("manifest.json: No such file"));
+    assert!(refused(folder.path()).contains("manifest.json: there is none: the version was never pushed whole"));
 }
 
 #[test]

@@ -83,7 +83,8 @@ proptest! {
         };
         // Blank.
         let Ok(activity) = Activity::try_from(raw) else { return Ok(()) };
-        for (_, coder) in targets::coders().iter() {
+        for (_, served) in targets::coders().iter() {
+            let coder = served.coder.as_ref();
             let options = CodingOptions { top_k: coder.labels.len(), explain: true, ..CodingOptions::default() };
             let code = || coder.code(std::slice::from_ref(&activity), options).unwrap();
             let codings = code();

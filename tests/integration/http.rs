@@ -100,7 +100,7 @@ fn models_and_the_openapi_document_are_there() {
     for path in ["/v1/code", "/v1/models", "/v1/nomenclatures/{id}/codes/{code}"] {
         assert!(document["paths"][path].is_object(), "{path}");
     }
-    let page = reqwest::blocking::get(format!("{}/docs/", server.url)).unwrap();
+    let page = crate::support::get(format!("{}/docs/", server.url)).unwrap();
     let policy = page.headers()["content-security-policy"].to_str().unwrap().to_owned();
     assert!(policy.contains("script-src 'self';"), "no inline script, and none from elsewhere: {policy}");
     assert_eq!(page.headers()["x-content-type-options"], "nosniff");
@@ -110,7 +110,7 @@ fn models_and_the_openapi_document_are_there() {
 #[test]
 fn the_page_codes_without_javascript() {
     let server = Server::start();
-    let client = reqwest::blocking::Client::new();
+    let client = crate::support::client();
     let page = |path: &str| client.get(format!("{}{path}", server.url)).header("accept", "text/html").send().unwrap();
     let result = page("/?description=coiffure+%C3%A0+domicile&form_type=&nature=12");
     assert!(result.headers()["content-security-policy"].to_str().unwrap().contains("default-src 'none'"));
@@ -127,7 +127,7 @@ fn the_page_codes_without_javascript() {
 fn probes_and_metrics_are_on_the_operations_port_alone() {
     let server = Server::start();
     server.code(&json!({"activities": [{"description": "secretword coiffure"}, {"description": ""}]}));
-    let get = |path: &str| reqwest::blocking::get(format!("{}{path}", server.operations_url)).unwrap();
+    let get = |path: &str| crate::support::get(format!("{}{path}", server.operations_url)).unwrap();
     assert_eq!(get("/livez").text().unwrap(), "alive\n");
     assert!(get("/readyz").text().unwrap().contains("ape-naf2008:"));
     let metrics = get("/metrics").text().unwrap();

@@ -4,7 +4,6 @@ use std::io::{Read, Write};
 use std::process::{Command, Stdio};
 use std::time::{Duration, Instant};
 
-use reqwest::blocking::Client;
 use serde_json::{Value, json};
 
 use crate::raw_client::{answer, connect, post_head};
@@ -178,7 +177,7 @@ fn a_nomenclature_asked_for_twice_is_coded_once() {
     let server = Server::start();
     let again = vec!["naf2025"; 100_000];
     let body = json!({"activities": [{"description": "coiffure"}], "nomenclatures": again}).to_string();
-    let reply = Client::new().post(format!("{}/v1/code", server.url)).body(body).send().unwrap();
+    let reply = crate::support::client().post(format!("{}/v1/code", server.url)).body(body).send().unwrap();
     assert_eq!(reply.status(), 200);
     let text = reply.text().unwrap();
     assert_eq!(text.matches("ape-naf2025").count(), 1, "{text}");

@@ -30,7 +30,7 @@ pub fn get(url: &str, headers: &[(&str, &str)]) -> Reply {
 }
 
 fn client() -> Client {
-    Client::builder().timeout(TIMEOUT).build().unwrap()
+    crate::support::client_builder().timeout(TIMEOUT).build().unwrap()
 }
 
 fn send(mut request: RequestBuilder, headers: &[(&str, &str)]) -> Reply {

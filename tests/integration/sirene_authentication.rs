@@ -34,7 +34,7 @@ const ROUTES: [(&str, &str); 19] = [
 const BODY: &str = r#"{"forms":[{"description_activity":"coiffure"}]}"#;
 
 fn request(server: &Server, method: &str, path: &str) -> RequestBuilder {
-    let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let client = crate::support::client_builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let url = format!("{}{path}", server.url);
     match method {
         "GET" => client.get(url),
@@ -104,7 +104,7 @@ fn wrong_credentials_open_nothing() {
 fn the_probes_never_ask() {
     let server = Server::start_with(&[], &PROTECTED);
     for path in ["/livez", "/readyz", "/startupz"] {
-        let response = reqwest::blocking::get(format!("{}{path}", server.operations_url)).unwrap();
+        let response = crate::support::get(format!("{}{path}", server.operations_url)).unwrap();
         assert_eq!(response.status().as_u16(), 200, "{path}");
     }
 }

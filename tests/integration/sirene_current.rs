@@ -1,6 +1,5 @@
 //! The current form of the Sirene contract: what `GET /` and `POST /predict/` answer to a right request.
 
-use reqwest::blocking::Client;
 use serde_json::{Value, json};
 
 use crate::support::Server;
@@ -36,7 +35,7 @@ fn probability(answer: &Value, rank: usize) -> f64 {
 }
 
 fn root(server: &Server, path: &str, accept: &str) -> (u16, String, String) {
-    let request = Client::new().get(format!("{}{path}", server.url)).header("accept", accept);
+    let request = crate::support::client().get(format!("{}{path}", server.url)).header("accept", accept);
     let response = request.send().unwrap();
     let kind = response.headers()["content-type"].to_str().unwrap().to_owned();
     (response.status().as_u16(), kind, response.text().unwrap())
@@ -61,7 +60,7 @@ fn the_root_says_which_model_answers_unless_a_browser_asks() {
 #[test]
 fn both_spellings_of_predict_answer_without_a_redirect() {
     let server = Server::start();
-    let client = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
+    let client = crate::support::client_builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
     let texts = ["/predict/", "/predict", "/predict/?nb_echos_max=5", "/predict?nb_echos_max=5"].map(|path| {
         let request = client.post(format!("{}{path}", server.url)).header("content-type", "application/json");
         let response = request.body(HAIRDRESSER).send().unwrap();
@@ -89,7 +88,7 @@ fn an_answer_holds_exactly_its_ranks_the_gap_and_the_model() {
 fn the_keys_come_in_the_order_of_the_ranks_then_the_gap_then_the_model() {
     let server = Server::start();
     let url = format!("{}/predict/?nb_echos_max=12&prob_min=0", server.url);
-    let request = Client::new().post(url).header("content-type", "application/json").body(HAIRDRESSER);
+    let request = crate::support::client().post(url).header("content-type", "application/json").body(HAIRDRESSER);
     let text = request.send().unwrap().text().unwrap();
     assert!(text.starts_with(r#"[{"1":{"code":"9602A","probabilite":"#), "{text}");
     let names = (1..=12).map(|rank| rank.to_string()).chain(["IC".to_owned(), "MLversion".to_owned()]);

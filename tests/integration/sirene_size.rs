@@ -1,13 +1,12 @@
 //! The Sirene contract's long texts and large requests: neither is refused.
 
-use reqwest::blocking::Client;
 use serde_json::{Value, json};
 
 use crate::support::Server;
 
 /// The answer to a request that may take its time.
 fn patiently(server: &Server, path: &str, body: String) -> (u16, Value) {
-    let client = Client::builder().timeout(None::<std::time::Duration>).build().unwrap();
+    let client = crate::support::client_builder().timeout(None::<std::time::Duration>).build().unwrap();
     let request = client.post(format!("{}{path}", server.url)).header("content-type", "application/json");
     let response = request.body(body).send().unwrap();
     (response.status().as_u16(), response.json().unwrap())
@@ -22,7 +21,7 @@ fn coded_texts(server: &Server, descriptions: &[&str]) -> Vec<Value> {
 
 /// What the metrics say of texts that were cut.
 fn counted_cuts(server: &Server) -> f64 {
-    let metrics = reqwest::blocking::get(format!("{}/metrics", server.operations_url)).unwrap().text().unwrap();
+    let metrics = crate::support::get(format!("{}/metrics", server.operations_url)).unwrap().text().unwrap();
     let of_cuts =
         |line: &&str| !line.starts_with('#') && ["cut", "trunc", "long"].iter().any(|word| line.contains(word));
     metrics.lines().filter(of_cuts).map(|line| line.rsplit(' ').next().unwrap().parse::<f64>().unwrap()).sum()

@@ -20,7 +20,7 @@ struct Bystander {
 
 impl Bystander {
     fn of(server: &Server) -> Self {
-        let bystander = Self { client: Client::new(), url: format!("{}/v1/code", server.url) };
+        let bystander = Self { client: crate::support::client(), url: format!("{}/v1/code", server.url) };
         bystander.is_answered();
         bystander
     }

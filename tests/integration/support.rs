@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader, Write};
 use std::path::Path;
 use std::process::{Child, Command, Output, Stdio};
 
+use reqwest::blocking::{Client, ClientBuilder};
 use serde_json::Value;
 
 pub fn codif(arguments: &[&str]) -> Output {
@@ -60,6 +61,20 @@ pub fn refusal(output: &Output) -> String {
     lines[0].to_owned()
 }
 
+/// An HTTP client; it is told which cryptography it would use, though nothing here is encrypted.
+pub fn client() -> Client {
+    client_builder().build().unwrap()
+}
+
+pub fn client_builder() -> ClientBuilder {
+    codif::process::choose_cryptography();
+    Client::builder()
+}
+
+pub fn get(url: impl reqwest::IntoUrl) -> reqwest::Result<reqwest::blocking::Response> {
+    client().get(url).send()
+}
+
 pub fn json_lines(text: &str) -> Vec<Value> {
     text.lines().map(|line| serde_json::from_str(line).unwrap()).collect()
 }
@@ -102,13 +117,13 @@ impl Server {
     }
 
     pub fn post(&self, path: &str, body: impl Into<reqwest::blocking::Body>) -> (u16, Value) {
-        let request = reqwest::blocking::Client::new().post(format!("{}{path}", self.url));
+        let request = crate::support::client().post(format!("{}{path}", self.url));
         let response = request.header("content-type", "application/json").body(body).send().unwrap();
         (response.status().as_u16(), response.json().unwrap())
     }
 
     pub fn get(&self, path: &str) -> (u16, Value) {
-        let response = reqwest::blocking::get(format!("{}{path}", self.url)).unwrap();
+        let response = crate::support::get(format!("{}{path}", self.url)).unwrap();
         (response.status().as_u16(), response.json().unwrap())
     }
 }

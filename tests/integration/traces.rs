@@ -73,7 +73,7 @@ fn a_request_goes_on_in_its_callers_trace() {
     let (url, received) = collector();
     let server = Server::start_with(&["--telemetry-otlp-endpoint", &url], &[]);
     let body = json!({"activities": [{"description": "secretword coiffure"}]}).to_string();
-    let response = reqwest::blocking::Client::new()
+    let response = crate::support::client()
         .post(format!("{}/v1/code?word=secretquery", server.url))
         .header("traceparent", format!("00-{TRACE}-{PARENT}-01"))
         .body(body)

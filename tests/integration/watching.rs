@@ -25,12 +25,12 @@ pub fn eventually(what: &str, mut holds: impl FnMut() -> bool) {
 
 /// The status of an address.
 pub fn status(url: &str) -> u16 {
-    reqwest::blocking::get(url).unwrap().status().as_u16()
+    crate::support::get(url).unwrap().status().as_u16()
 }
 
 /// The value of a sample of the metrics, such as `codif_shed_total{reason="load"}`; 0 while there is none.
 pub fn metric(operations_url: &str, sample: &str) -> f64 {
-    let text = reqwest::blocking::get(format!("{operations_url}/metrics")).unwrap().text().unwrap();
+    let text = crate::support::get(format!("{operations_url}/metrics")).unwrap().text().unwrap();
     let value = |line: &str| line.strip_prefix(sample)?.strip_prefix(' ')?.parse::<f64>().ok();
     text.lines().find_map(value).unwrap_or(0.0)
 }

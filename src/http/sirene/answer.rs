@@ -66,8 +66,8 @@ pub struct Ranks<'a> {
     pub coding: &'a Coding,
     /// Which of its predictions are kept.
     pub selection: Selection,
-    /// What stands under `MLversion`, in the current form.
-    pub version: Option<&'a str>,
+    /// Whether the version of the model stands under `MLversion`, as in the current form.
+    pub with_version: bool,
 }
 
 impl Serialize for Ranks<'_> {
@@ -80,8 +80,9 @@ impl Serialize for Ranks<'_> {
             )?;
         }
         map.serialize_entry("IC", &self.selection.gap(self.coding))?;
-        if let Some(version) = self.version {
-            map.serialize_entry("MLversion", version)?;
+        if self.with_version {
+            let model = &self.coding.model;
+            map.serialize_entry("MLversion", &format_args!("{}/{}", model.name, model.version))?;
         }
         map.end()
     }

@@ -99,7 +99,7 @@ pub struct RanksResponse(BTreeMap<String, Value>);
 
 /// The model that answers on the Sirene routes.
 pub fn model(app: &App) -> Result<Json<ModelOfSirene>, Problem> {
-    coder(app, &app.sirene.nomenclature).map(|coder| model_of(&coder))
+    coder(app, &app.sirene.nomenclature).map(|served| model_of(&served.coder))
 }
 
 fn model_of(coder: &Coder) -> Json<ModelOfSirene> {
@@ -114,8 +114,8 @@ fn model_of(coder: &Coder) -> Json<ModelOfSirene> {
     tag = "sirene",
     responses((status = 200, description = "The model", body = ModelOfSirene))
 )]
-pub async fn model_of_nomenclature(RouteCoder(coder): RouteCoder) -> Json<ModelOfSirene> {
-    model_of(&coder)
+pub async fn model_of_nomenclature(RouteCoder(served): RouteCoder) -> Json<ModelOfSirene> {
+    model_of(&served.coder)
 }
 
 /// Code forms (Sirene contract)
@@ -136,7 +136,7 @@ pub async fn model_of_nomenclature(RouteCoder(coder): RouteCoder) -> Json<ModelO
 )]
 pub async fn predict(
     State(app): State<App>,
-    RouteCoder(coder): RouteCoder,
+    RouteCoder(served): RouteCoder,
     parameters: Parameters,
     mut payload: Payload,
 ) -> Result<Response, Refusal> {
@@ -159,7 +159,7 @@ pub async fn predict(
         }
     };
     payload.clock.lap(Stage::Parse);
-    let coder = FormCoder::new(coder, &app, Selection::current(wanted, &app.sirene)).with_version();
+    let coder = FormCoder::new(served, &app, Selection::current(wanted, &app.sirene)).with_version();
     let job = Job { items: activities, admitted, frame: ("[", "]") };
     Ok(answer_each(&app, payload, job, move |forms| coder.piece(forms)).await?)
 }

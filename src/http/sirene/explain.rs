@@ -1,6 +1,7 @@
 //! `GET /predict-and-explain`: why each of the best codes came out, letter by letter and word by word.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use axum::Json;
 use axum::extract::State;
@@ -60,7 +61,7 @@ pub struct ExplainedEcho {
 )]
 pub async fn predict_and_explain(
     State(app): State<App>,
-    RouteCoder(coder): RouteCoder,
+    RouteCoder(served): RouteCoder,
     parameters: Parameters,
 ) -> Result<Json<BTreeMap<usize, ExplainedEcho>>, Refusal> {
     let most = parameters.count("top_k", DEFAULT).map_err(Faults::from);
@@ -72,18 +73,19 @@ pub async fn predict_and_explain(
     let _admitted = app.desk.activities.take(most.min(MOST))?;
     let selection = Selection::older(Wanted { most: most.min(MOST), least }, &app.sirene);
     let (longest, desk) = (app.limits.text, app.desk.clone());
-    let form_coder = FormCoder::new(coder.clone(), &app, selection);
+    let form_coder = FormCoder::new(Arc::clone(&served), &app, selection);
     let size = Size::of_explained(typed.len() * selection.most());
     let explain = move || -> Result<_, Problem> {
         let codings = form_coder.code(lines.activities.clone(), &mut StageClock::start())?;
         let Some((coding, mut form)) = codings.first().zip(lines.activities.into_iter().next()) else {
             return Ok(BTreeMap::new());
         };
+        let coder = served.coder_of(coding);
         form.cut(longest);
         let activity = Activity::checked(form, longest).map_err(Problem::internal)?;
         let kept: Vec<_> = selection.kept(coding).collect();
         let places = kept.iter().filter_map(|best| coder.labels.iter().position(|label| label.code == best.label.code));
-        let attributions = attributions(&coder, &activity, &typed, &places.collect::<Vec<_>>())?;
+        let attributions = attributions(coder, &activity, &typed, &places.collect::<Vec<_>>())?;
         let explained = kept.into_iter().zip(attributions).map(|(best, attribution)| ExplainedEcho {
             code: best.label.code.clone(),
             probabilite: selection.written(best.probability),

@@ -4,10 +4,11 @@ use std::sync::Arc;
 
 use super::answer::{Ranks, Selection};
 use crate::coding::activity::{Activity, RawActivity};
-use crate::coding::{Coder, Coding, CodingOptions};
+use crate::coding::{Coding, CodingOptions};
 use crate::http::App;
 use crate::http::answering::{Piece, code_piece, elements};
 use crate::http::error::Problem;
+use crate::serving::slot::Served;
 use crate::telemetry::Metrics;
 use crate::telemetry::stages::{Stage, StageClock};
 
@@ -17,25 +18,23 @@ const ROOM: usize = 512;
 /// What codes the forms of one request.
 #[derive(Clone)]
 pub struct FormCoder {
-    coders: [Arc<Coder>; 1],
+    served: [Arc<Served>; 1],
     selection: Selection,
-    version: Option<String>,
+    with_version: bool,
     metrics: Arc<Metrics>,
     longest: usize,
 }
 
 impl FormCoder {
     /// With one coder, of whose predictions the selection keeps some.
-    pub fn new(coder: Arc<Coder>, app: &App, selection: Selection) -> Self {
+    pub fn new(served: Arc<Served>, app: &App, selection: Selection) -> Self {
         let (metrics, longest) = (app.metrics.clone(), app.limits.text);
-        Self { coders: [coder], selection, version: None, metrics, longest }
+        Self { served: [served], selection, with_version: false, metrics, longest }
     }
 
     /// The same, its answers with the version of the model.
-    pub fn with_version(mut self) -> Self {
-        let [coder] = &self.coders;
-        self.version = Some(format!("{}/{}", coder.model.name, coder.model.version));
-        self
+    pub fn with_version(self) -> Self {
+        Self { with_version: true, ..self }
     }
 
     /// Codes forms, whose over-long texts are cut.
@@ -49,12 +48,12 @@ impl FormCoder {
         let activities = activities.collect::<Result<Vec<_>, _>>()?;
         clock.lap(Stage::Parse);
         let options = CodingOptions { top_k: self.selection.most(), ..CodingOptions::default() };
-        Ok(code_piece(&self.coders, &activities, options, &self.metrics, clock)?.pop().unwrap_or_default())
+        Ok(code_piece(&self.served, &activities, &[], options, &self.metrics, clock)?.pop().unwrap_or_default())
     }
 
     /// One object of the contract.
     pub fn ranks<'a>(&'a self, coding: &'a Coding) -> Ranks<'a> {
-        Ranks { coding, selection: self.selection, version: self.version.as_deref() }
+        Ranks { coding, selection: self.selection, with_version: self.with_version }
     }
 
     /// Which predictions are kept.

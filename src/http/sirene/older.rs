@@ -110,12 +110,12 @@ pub struct EvaluationResponse {
 )]
 pub async fn predict(
     State(app): State<App>,
-    RouteCoder(coder): RouteCoder,
+    RouteCoder(served): RouteCoder,
     parameters: Parameters,
 ) -> Result<Response, Refusal> {
     let wanted = parameters.wanted()?;
     let lines = Lines::of_address(&parameters, &["text_feature", "text_description"])?;
-    let coder = FormCoder::new(coder, &app, Selection::older(wanted, &app.sirene));
+    let coder = FormCoder::new(served, &app, Selection::older(wanted, &app.sirene));
     let _admitted = app.desk.activities.take(1)?;
     let size = Size::of_body(length(&lines.activities));
     let piece = app.desk.run(size, move || probable_piece(&coder, lines.activities)).await??;
@@ -139,7 +139,7 @@ pub async fn predict(
 )]
 pub async fn predict_batch(
     State(app): State<App>,
-    RouteCoder(coder): RouteCoder,
+    RouteCoder(served): RouteCoder,
     parameters: Parameters,
     mut payload: Payload,
 ) -> Result<Response, Refusal> {
@@ -149,7 +149,7 @@ pub async fn predict_batch(
         Err(refusal) => return Ok(*refusal),
     };
     payload.clock.lap(Stage::Parse);
-    let coder = FormCoder::new(coder, &app, Selection::older(wanted, &app.sirene));
+    let coder = FormCoder::new(served, &app, Selection::older(wanted, &app.sirene));
     let job = Job { items: lines.activities, admitted, frame: ("[", "]") };
     answer_each(&app, payload, job, move |lines| probable_piece(&coder, lines)).await
 }
@@ -168,7 +168,7 @@ pub async fn predict_batch(
 )]
 pub async fn evaluation(
     State(app): State<App>,
-    RouteCoder(coder): RouteCoder,
+    RouteCoder(served): RouteCoder,
     parameters: Parameters,
     payload: Payload,
 ) -> Result<Response, Refusal> {
@@ -177,7 +177,7 @@ pub async fn evaluation(
         Ok(read) => read,
         Err(refusal) => return Ok(*refusal),
     };
-    let coder = FormCoder::new(coder, &app, Selection::older(wanted, &app.sirene));
+    let coder = FormCoder::new(served, &app, Selection::older(wanted, &app.sirene));
     let selection = *coder.selection();
     let work = move |forms: Vec<RawActivity>| {
         let texts: Vec<_> = forms.iter().map(|form| form.description.clone().unwrap_or_default()).collect();

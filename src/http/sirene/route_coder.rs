@@ -5,9 +5,9 @@ use std::sync::Arc;
 use axum::extract::{FromRequestParts, RawPathParams};
 use axum::http::request::Parts;
 
-use crate::coding::Coder;
 use crate::http::App;
 use crate::http::error::Problem;
+use crate::serving::slot::Served;
 
 /// What is set for these routes.
 #[derive(Clone, Debug)]
@@ -18,8 +18,8 @@ pub struct Settings {
     pub round: Option<u8>,
 }
 
-/// The coder that answers: that of the path's nomenclature, or of the setting's.
-pub struct RouteCoder(pub Arc<Coder>);
+/// What answers: the coder of the path's nomenclature, or of the setting's.
+pub struct RouteCoder(pub Arc<Served>);
 
 impl FromRequestParts<App> for RouteCoder {
     type Rejection = Problem;
@@ -32,9 +32,9 @@ impl FromRequestParts<App> for RouteCoder {
     }
 }
 
-/// The coder of a nomenclature that is served.
-pub fn coder(app: &App, nomenclature: &str) -> Result<Arc<Coder>, Problem> {
-    app.coders.get(nomenclature).map(Arc::clone).ok_or_else(|| {
+/// What serves a nomenclature.
+pub fn coder(app: &App, nomenclature: &str) -> Result<Arc<Served>, Problem> {
+    app.coders.get(nomenclature).ok_or_else(|| {
         Problem::unknown("unknown_nomenclature", format!("no model serves the nomenclature {nomenclature:?}"))
     })
 }

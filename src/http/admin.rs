@@ -1,0 +1,81 @@
+//! `/admin` and `/admin/models`: what is served, how it follows the registry, and how far shadows agree with it.
+
+use std::sync::Arc;
+
+use askama::Template;
+use axum::Json;
+use axum::extract::{Path, State};
+use axum::response::{Html, IntoResponse, Response};
+use serde_json::{Value, json};
+
+use super::error::Problem;
+use super::operations::Operations;
+use super::with_header;
+use crate::serving::reload::{Outcome, Reloader};
+use crate::serving::status::ModelStatus;
+use crate::ui::admin::AdminPage;
+
+/// What a browser may do with the page: nothing but show it.
+const CONTENT_SECURITY_POLICY: &str =
+    "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
+
+fn reloader(operations: &Operations) -> Result<Arc<Reloader>, Problem> {
+    let starting = || Problem::not_ready("starting: no model is in service yet");
+    operations.reloader.get().map(Arc::clone).ok_or_else(starting)
+}
+
+fn status(operations: &Operations) -> Vec<ModelStatus> {
+    operations.reloader.get().map(|reloader| reloader.status()).unwrap_or_default()
+}
+
+/// For the probe: each version in service, then what may be out of date.
+pub fn summary(operations: &Operations) -> String {
+    let status = status(operations);
+    let versions = status.iter().filter(|model| model.answers()).filter_map(|model| model.version.as_ref());
+    let stale = status.iter().filter_map(|model| Some((&model.reference, model.stale.as_ref()?)));
+    let lines = versions.map(ToString::to_string);
+    let stale = stale.map(|(reference, failure)| format!("stale: {reference}: {}", failure.reason));
+    let mut text = String::from("ready\n");
+    lines.chain(stale).for_each(|line| text.extend([line.as_str(), "\n"]));
+    text
+}
+
+/// Each model: its version, the one before, since when, why it may be out of date, how far its shadow agrees.
+pub async fn models(State(operations): State<Operations>) -> Result<Json<Vec<ModelStatus>>, Problem> {
+    reloader(&operations).map(|reloader| Json(reloader.status()))
+}
+
+/// Looks at the registry now for one model, and says what came of it. A version that was refused is tried again.
+pub async fn reload(
+    State(operations): State<Operations>,
+    Path(name): Path<String>,
+) -> Result<Json<Vec<Value>>, Problem> {
+    let looked = reloader(&operations)?.look(Some(name.clone()), true).await.map_err(Problem::internal)?;
+    if looked.is_empty() {
+        return Err(Problem::unknown("unknown_model", format!("no model {name:?} is followed here")));
+    }
+    let failed = looked.iter().find_map(|(reference, _, outcome)| match outcome {
+        Outcome::Failed(reason) => Some(format!("{reference}: {reason}; what was in service goes on")),
+        _ => None,
+    });
+    if let Some(reason) = failed {
+        return Err(Problem::reload_failed(reason));
+    }
+    let told = looked.into_iter().map(|(reference, role, outcome)| match outcome {
+        Outcome::Unchanged(version) => {
+            json!({"reference": reference, "role": role, "version": version, "changed": false})
+        }
+        Outcome::Replaced(version) => {
+            json!({"reference": reference, "role": role, "version": version, "changed": true})
+        }
+        Outcome::Failed(_) => Value::Null,
+    });
+    Ok(Json(told.collect()))
+}
+
+/// The same for people.
+pub async fn page(State(operations): State<Operations>) -> Result<Response, Problem> {
+    let page = AdminPage { models: status(&operations) };
+    let response = Html(page.render().map_err(Problem::internal)?).into_response();
+    Ok(with_header(response, "content-security-policy", CONTENT_SECURITY_POLICY))
+}

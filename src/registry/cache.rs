@@ -1,0 +1,100 @@
+//! What was fetched from a registry, and which versions came out right last: laid out as a registry in a directory. With the
+//! registry down it is what codif starts from.
+
+use std::fs::{self, File};
+use std::path::{Path, PathBuf};
+use std::time::SystemTime;
+
+use sha2::{Digest, Sha256};
+
+use super::alias::Alias;
+use super::directory::Directory;
+use super::layout::ObjectRegistry;
+use super::objects::{Condition, Objects};
+use super::{ModelReference, Registry, RegistryError, Selector};
+use crate::coding::ModelVersion;
+
+/// Versions of a model that are kept.
+const KEPT: usize = 4;
+/// The alias under which is remembered what a plain name meant. No registry has one of such a name.
+const OF_PLAIN_NAME: &str = ".default";
+
+/// The cache of one registry.
+#[derive(Clone, Debug)]
+pub struct Cache {
+    root: PathBuf,
+}
+
+impl Cache {
+    /// The part of the cache below `root` that is this registry's.
+    pub fn of(registry: &Registry, root: &Path) -> Self {
+        let digest = hex::encode(Sha256::digest(registry.place().as_bytes()));
+        Self { root: root.join(digest.get(..16).unwrap_or_default()) }
+    }
+
+    /// Where a version is, or would be.
+    pub fn directory(&self, version: &ModelVersion) -> PathBuf {
+        self.versions(version).join(version.version.to_string())
+    }
+
+    fn versions(&self, version: &ModelVersion) -> PathBuf {
+        self.root.join(&version.name).join("versions")
+    }
+
+    /// The cache as the registry it is laid out as.
+    pub fn registry(&self) -> Result<Registry, RegistryError> {
+        let objects = Objects::Directory(Directory::open(&self.root)?);
+        Ok(Registry::Objects(ObjectRegistry { objects, place: self.root.display().to_string() }))
+    }
+
+    /// The version that a reference meant when it came out right last.
+    pub fn last_good(&self, reference: &ModelReference) -> Option<ModelVersion> {
+        let version = match &reference.selector {
+            Selector::Version(version) => *version,
+            _ => {
+                let (text, _) = Directory::open(&self.root).ok()?.get(&alias_key(reference)?).ok()??;
+                String::from_utf8(text).ok()?.parse::<Alias>().ok()?.current()
+            }
+        };
+        Some(ModelVersion { name: reference.name.clone(), version })
+    }
+
+    /// Remembers that a reference means this version, which came out right. Of the versions that were not used for longest, those
+    /// beyond a few go.
+    pub fn remember(&self, reference: &ModelReference, version: &ModelVersion) -> Result<(), RegistryError> {
+        if let Some(key) = alias_key(reference) {
+            let directory = Directory::open(&self.root)?;
+            let found = directory.get(&key)?;
+            let condition = found.as_ref().map_or(Condition::Absent, |(_, tag)| Condition::Unchanged(tag));
+            match directory.put(&key, Alias::new(version.version).to_string().as_bytes(), condition) {
+                // Another process on the same cache remembered one at the same moment: as good.
+                Err(RegistryError::Conflict { .. }) => {}
+                put => put?,
+            }
+        }
+        let versions = self.versions(version);
+        self.let_go(version).map_err(RegistryError::of_file(versions))
+    }
+
+    fn let_go(&self, used: &ModelVersion) -> std::io::Result<()> {
+        File::open(self.directory(used))?.set_modified(SystemTime::now())?;
+        let mut versions = Vec::new();
+        for entry in fs::read_dir(self.versions(used))? {
+            let entry = entry?;
+            if entry.file_name().to_str().is_some_and(|name| name.parse::<u32>().is_ok()) {
+                versions.push((entry.metadata()?.modified()?, entry.path()));
+            }
+        }
+        versions.sort_by(|one, other| other.cmp(one));
+        versions.iter().skip(KEPT).try_for_each(|(_, directory)| fs::remove_dir_all(directory))
+    }
+}
+
+fn alias_key(reference: &ModelReference) -> Option<String> {
+    let alias = match &reference.selector {
+        Selector::Alias(alias) => alias,
+        Selector::Default => OF_PLAIN_NAME,
+        Selector::Version(_) => return None,
+    };
+    Some(format!("{}/aliases/{alias}", reference.name))
+}

@@ -1,0 +1,109 @@
+//! From a reference to a coder: resolved in the registry, fetched if it is elsewhere, verified.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use super::{Coders, ServingError};
+use crate::coding::{Coder, ModelVersion};
+use crate::config::{ModelOptions, RegistryOptions};
+use crate::model::bundle::{self, Trust};
+use crate::model::manifest::Manifest;
+use crate::nomenclature::Nomenclatures;
+use crate::process::give_memory_back;
+use crate::registry::cache::Cache;
+use crate::registry::fetch::fetch;
+use crate::registry::{ModelReference, Registry};
+
+/// Loads models of one registry.
+pub struct Loader {
+    /// The registry.
+    pub registry: Registry,
+    cache: Option<Cache>,
+    trust: Trust,
+    nomenclatures: Arc<Nomenclatures>,
+}
+
+impl Loader {
+    /// For the registry of these settings.
+    pub async fn open(options: &RegistryOptions) -> Result<Self, ServingError> {
+        let registry = Registry::open(&options.registry, &options.s3()).await?;
+        let nomenclatures = Arc::new(Nomenclatures::embedded()?);
+        let cache = (!registry.is_local()).then(|| Cache::of(&registry, &options.cache()));
+        Ok(Self { registry, cache, trust: options.trust(), nomenclatures })
+    }
+
+    /// The nomenclatures.
+    pub fn nomenclatures(&self) -> &Arc<Nomenclatures> {
+        &self.nomenclatures
+    }
+
+    /// Fetches a version if it is elsewhere, verifies it and replays its golden cases.
+    pub async fn load(&self, version: &ModelVersion) -> Result<Coder, ServingError> {
+        let directory = match (self.registry.local(version), &self.cache) {
+            (Some(directory), _) => {
+                if !directory.join(Manifest::FILE).exists() {
+                    // Says which versions there are.
+                    self.registry.manifest(version).await?;
+                }
+                directory
+            }
+            (None, Some(cache)) => {
+                let directory = cache.directory(version);
+                fetch(&self.registry, version, &directory, &|_| ()).await?;
+                directory
+            }
+            (None, None) => return Err(ServingError::Lost("the registry needs a cache".to_owned())),
+        };
+        self.load_from(directory, version).await
+    }
+
+    /// Loads the version of a reference that came out right last, from the cache alone.
+    pub async fn load_cached(&self, reference: &ModelReference) -> Option<Coder> {
+        let cache = self.cache.as_ref()?;
+        let version = cache.last_good(reference)?;
+        self.load_from(cache.directory(&version), &version).await.ok()
+    }
+
+    /// The models in production when the registry was asked last.
+    pub async fn in_production_once(&self) -> Option<Vec<ModelReference>> {
+        self.cache.as_ref()?.registry().ok()?.in_production().await.ok()
+    }
+
+    async fn load_from(&self, directory: PathBuf, version: &ModelVersion) -> Result<Coder, ServingError> {
+        let (version, trust, nomenclatures) = (version.clone(), self.trust.clone(), Arc::clone(&self.nomenclatures));
+        let loading = tokio::task::spawn_blocking(move || {
+            let loaded = bundle::load_as(&directory, Some(&version), &trust, &nomenclatures);
+            give_memory_back();
+            loaded
+        });
+        Ok(loading.await.map_err(|error| ServingError::Lost(error.to_string()))??)
+    }
+
+    /// Remembers that a reference meant this version, which came out right; old versions leave the cache.
+    pub fn remember(&self, reference: &ModelReference, version: &ModelVersion) {
+        let Some(cache) = &self.cache else { return };
+        if let Err(error) = cache.remember(reference, version) {
+            tracing::warn!(%error, "the cache of models cannot be written");
+        }
+    }
+
+    /// Loads the models named, or every model in production when none is.
+    pub async fn load_all(&self, references: &[ModelReference]) -> Result<Coders, ServingError> {
+        let references = if references.is_empty() { self.registry.in_production().await? } else { references.to_vec() };
+        let mut coders = Vec::new();
+        for reference in &references {
+            let version = self.registry.resolve(reference).await?;
+            coders.push(Arc::new(self.load(&version).await?));
+        }
+        Coders::new(Arc::clone(&self.nomenclatures), coders)
+    }
+}
+
+impl Coders {
+    /// Loads the models of these settings, for a command that codes and ends.
+    pub fn load(options: &ModelOptions) -> anyhow::Result<Self> {
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+        let loading = async { Loader::open(&options.registry).await?.load_all(&options.models).await };
+        Ok(runtime.block_on(loading)?)
+    }
+}

@@ -1,0 +1,85 @@
+//! What serves one nomenclature, exchanged as a whole while requests go on.
+
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use arc_swap::ArcSwap;
+
+use super::canary::Canary;
+use super::shadow::Shadow;
+use crate::coding::{Coder, ModelVersion};
+
+/// What serves a nomenclature at a moment. It never changes: a request holds it from its first look to its answer.
+#[derive(Clone)]
+pub struct Served {
+    /// The coder that answers.
+    pub coder: Arc<Coder>,
+    /// Another version that answers some activities.
+    pub canary: Option<Arc<Canary>>,
+    /// Another version that sees the same activities, and answers none.
+    pub shadow: Option<Arc<Shadow>>,
+}
+
+impl Served {
+    /// One coder alone.
+    pub fn only(coder: Arc<Coder>) -> Self {
+        Self { coder, canary: None, shadow: None }
+    }
+}
+
+impl AsRef<Coder> for Served {
+    fn as_ref(&self) -> &Coder {
+        &self.coder
+    }
+}
+
+/// The place of a nomenclature's coder: many look, one exchanges.
+pub struct Slot {
+    served: ArcSwap<Served>,
+    previous: Mutex<Option<(Arc<Coder>, Instant)>>,
+}
+
+impl Slot {
+    /// A slot with its first coder.
+    pub fn new(coder: Arc<Coder>) -> Self {
+        Self { served: ArcSwap::from_pointee(Served::only(coder)), previous: Mutex::new(None) }
+    }
+
+    /// What serves at this moment.
+    pub fn served(&self) -> Arc<Served> {
+        self.served.load_full()
+    }
+
+    /// Puts another coder in service; the one before is kept at hand. What accompanied it is for whoever accompanies to
+    /// set again: a version is not compared with itself.
+    pub fn replace(&self, coder: Arc<Coder>) {
+        let before = self.served.load_full();
+        self.served.store(Arc::new(Served::only(coder)));
+        *self.previous.lock().unwrap_or_else(PoisonError::into_inner) =
+            Some((Arc::clone(&before.coder), Instant::now()));
+    }
+
+    /// Sets what accompanies the coder in service.
+    pub fn accompany(&self, canary: Option<Arc<Canary>>, shadow: Option<Arc<Shadow>>) {
+        let coder = Arc::clone(&self.served.load().coder);
+        self.served.store(Arc::new(Served { coder, canary, shadow }));
+    }
+
+    /// The coder before, if it is at hand and this version.
+    pub fn previous_of(&self, version: &ModelVersion) -> Option<Arc<Coder>> {
+        let previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
+        previous.as_ref().filter(|(coder, _)| *coder.model == *version).map(|(coder, _)| Arc::clone(coder))
+    }
+
+    /// The version before, while it is at hand.
+    pub fn previous(&self) -> Option<Arc<ModelVersion>> {
+        let previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
+        previous.as_ref().map(|(coder, _)| Arc::clone(&coder.model))
+    }
+
+    /// Lets go of the coder before once it was kept long enough; whether it did.
+    pub fn forget_previous(&self, kept: Duration) -> bool {
+        let mut previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
+        previous.take_if(|(_, since)| since.elapsed() >= kept).is_some()
+    }
+}
