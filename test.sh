@@ -44,10 +44,13 @@ step "browser" browser
 step "clients of the Sirene contract" tests/clients/run.sh "$target/release/codif"
 step "OpenAPI against the running service" tests/schemathesis.sh "$target/release/codif"
 step "metrics in a real Prometheus" tests/promtool.sh "$target/release/codif"
+step "deployment files" tests/manifests.sh "$target/release/codif"
+step "MLflow" tests/s3.sh tests/mlflow-server.sh \
+    cargo nextest run --release --no-fail-fast --ignore-default-filter -E 'test(/^mlflow/)'
 if [ ${#failed[@]} -gt 0 ]; then
     printf '\nfailed before the tests:\n'
     printf '  %s\n' "${failed[@]}"
 fi
 printf '\n== tests\n'
-cargo nextest run --release --no-fail-fast || exit 1
+tests/s3.sh cargo nextest run --release --no-fail-fast || exit 1
 [ ${#failed[@]} = 0 ]

@@ -1,17 +1,23 @@
 //! Black-box tests of the real binary, over its command line and over HTTP, in one test program.
 
-#[path = "integration/bad_models.rs"]
-mod bad_models;
+#[path = "integration/broken_artefacts.rs"]
+mod broken_artefacts;
 #[path = "integration/cli.rs"]
 mod cli;
 #[path = "integration/configuration.rs"]
 mod configuration;
+#[path = "integration/damages.rs"]
+mod damages;
 #[path = "integration/explanations.rs"]
 mod explanations;
+#[path = "integration/fault_proxy.rs"]
+mod fault_proxy;
 #[path = "integration/fuzzing.rs"]
 mod fuzzing;
 #[path = "integration/http.rs"]
 mod http;
+#[path = "integration/interrupted_transfers.rs"]
+mod interrupted_transfers;
 #[path = "integration/keys.rs"]
 mod keys;
 #[path = "integration/lifecycle.rs"]
@@ -24,10 +30,20 @@ mod overload;
 mod process;
 #[path = "integration/raw_client.rs"]
 mod raw_client;
+#[path = "integration/registries.rs"]
+mod registries;
+#[path = "integration/registry_aliases.rs"]
+mod registry_aliases;
+#[path = "integration/registry_commands.rs"]
+mod registry_commands;
+#[path = "integration/registry_numbers.rs"]
+mod registry_numbers;
 #[path = "integration/replies.rs"]
 mod replies;
 #[path = "integration/shipped_models.rs"]
 mod shipped_models;
+#[path = "integration/signatures.rs"]
+mod signatures;
 #[path = "integration/sirene_authentication.rs"]
 mod sirene_authentication;
 #[path = "integration/sirene_current.rs"]
@@ -44,13 +60,19 @@ mod sirene_size;
 mod sirene_validation;
 #[path = "integration/slow_clients.rs"]
 mod slow_clients;
+#[path = "integration/storage.rs"]
+mod storage;
 #[path = "integration/support.rs"]
 mod support;
 #[path = "integration/telemetry.rs"]
 mod telemetry;
+#[path = "integration/tiny_models.rs"]
+mod tiny_models;
 #[path = "integration/traces.rs"]
 mod traces;
 #[path = "integration/training.rs"]
 mod training;
+#[path = "integration/version_files.rs"]
+mod version_files;
 #[path = "integration/watching.rs"]
 mod watching;

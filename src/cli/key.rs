@@ -1,7 +1,7 @@
 //! `codif key new`: an API key, shown once, and what the configuration file keeps of it. `codif key signing`: a pair of keys for
 //! model versions.
 
-use std::fs::File;
+use std::fs::{File, remove_file};
 use std::io::Write;
 use std::num::NonZeroU32;
 use std::os::unix::fs::OpenOptionsExt;
@@ -54,13 +54,15 @@ fn signing(file: &Path, output: &mut dyn Write) -> anyhow::Result<()> {
     rand::rngs::SysRng.try_fill_bytes(&mut random)?;
     let key = SigningKey::new(&random);
     let public = PathBuf::from(format!("{}.pub", file.display()));
-    // Never over a key that is there: what it signed could not be signed again.
-    for (path, pem, mode) in [(file, key.to_pem()?, 0o600), (&public, key.public().to_pem()?, 0o644)] {
-        let mut options = File::options();
-        let made = options.write(true).create_new(true).mode(mode).open(path);
+    // Never over a key that is there: what it signed could not be signed again. Both files or none.
+    let make = |path: &Path, mode: u32, pem: &str| {
+        let made = File::options().write(true).create_new(true).mode(mode).open(path);
         let mut made = made.with_context(|| format!("cannot make {}", path.display()))?;
-        made.write_all(pem.as_bytes()).with_context(|| format!("cannot write {}", path.display()))?;
-    }
+        let written = made.write_all(pem.as_bytes()).and_then(|()| made.sync_all());
+        written.inspect_err(|_| drop(remove_file(path))).with_context(|| format!("cannot write {}", path.display()))
+    };
+    make(file, 0o600, &key.to_pem()?)?;
+    make(&public, 0o644, &key.public().to_pem()?).inspect_err(|_| drop(remove_file(file)))?;
     writeln!(output, "{}", public.display())?;
     Ok(())
 }

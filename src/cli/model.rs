@@ -64,7 +64,7 @@ enum ModelCommand {
         /// NAME, NAME@ALIAS or NAME:VERSION
         model: ModelReference,
         /// It must be signed by this ed25519 public key: a PEM file, or its text
-        #[arg(long, value_parser = crate::config::registry::public_key, value_name = "PUBLIC_KEY")]
+        #[arg(long, value_parser = crate::config::registry::public_key, value_name = "PUBLIC_KEY", allow_hyphen_values = true)]
         key: Option<PublicKey>,
     },
     /// Sign a version of the registry; its signature is written beside its manifest

@@ -29,7 +29,8 @@ pub struct RegistryOptions {
     #[arg(long, env = "CODIF_CACHE", value_name = "DIRECTORY")]
     pub cache: Option<PathBuf>,
     /// Take only versions signed by one of these ed25519 keys: a PEM file, or its text; repeatable
-    #[arg(long, env = "CODIF_REQUIRE_SIGNATURE", value_name = "PUBLIC_KEY", value_parser = public_key, value_delimiter = ',')]
+    #[arg(long, env = "CODIF_REQUIRE_SIGNATURE", value_name = "PUBLIC_KEY", value_parser = public_key, value_delimiter = ',',
+        allow_hyphen_values = true)]
     pub require_signature: Vec<PublicKey>,
     /// Address of an S3 server other than Amazon's [default: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, MLFLOW_S3_ENDPOINT_URL, AWS_S3_ENDPOINT]
     #[arg(id = "s3.endpoint", long = "s3-endpoint", env = "CODIF_S3_ENDPOINT", value_name = "URL")]

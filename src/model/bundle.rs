@@ -47,7 +47,23 @@ pub fn parse_manifest(bytes: &[u8]) -> Result<Manifest, ModelFault> {
         let reason = format!("its format is {format}, this codif reads format {}", Manifest::FORMAT);
         return Err(ModelFault::malformed("manifest", reason));
     }
-    serde_json::from_slice(bytes).map_err(malformed)
+    let manifest: Manifest = serde_json::from_slice(bytes).map_err(malformed)?;
+    match manifest.files.keys().find(|file| !is_plain(file)) {
+        Some(path) => Err(ModelFault::malformed("name of a file", path)),
+        None => Ok(manifest),
+    }
+}
+
+/// Whether a name is that of a file beside the manifest, and no path elsewhere.
+fn is_plain(file: &str) -> bool {
+    !file.starts_with('.')
+        && file.chars().all(|character| character.is_ascii_alphanumeric() || "._-".contains(character))
+}
+
+/// Checks size and digest of every file that the manifest in `directory` lists.
+pub fn check_files(directory: &Path) -> Result<(), ModelError> {
+    let manifest = manifest(directory)?;
+    Bundle { directory, manifest: &manifest }.check_all(&[])
 }
 
 /// Loads and verifies the version in `directory`, under the name and number that its manifest gives.
@@ -71,6 +87,8 @@ pub fn load_as(
         manifest.version = known_as.version;
     }
     let bundle = Bundle { directory, manifest: &manifest };
+    // What is read is checked as it is read.
+    bundle.check_all(&[golden::FILE, VOCABULARY_FILE, weights::FILE])?;
     let cases = bundle.read_text(golden::FILE)?;
     let coder = bundle.coder(nomenclatures)?;
     let golden_file = directory.join(golden::FILE);
@@ -134,6 +152,12 @@ impl Bundle<'_> {
             file.read_to_end(&mut bytes)?;
             String::from_utf8(bytes).map_err(|error| ModelFault::malformed("UTF-8 text", error))
         })
+    }
+
+    /// Checks every file that is listed but for these.
+    fn check_all(&self, but: &[&str]) -> Result<(), ModelError> {
+        let names = self.manifest.files.keys().filter(|name| !but.contains(&name.as_str()));
+        names.map(|name| self.checked(name, |_, _| Ok(()))).collect()
     }
 
     /// What is made of a file whose size and digest are the manifest's; its digest is known once it was read.

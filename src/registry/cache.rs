@@ -76,6 +76,12 @@ impl Cache {
         self.let_go(version).map_err(RegistryError::of_file(versions))
     }
 
+    /// Removes a version.
+    pub fn forget(&self, version: &ModelVersion) -> Result<(), RegistryError> {
+        let directory = self.directory(version);
+        fs::remove_dir_all(&directory).map_err(RegistryError::of_file(directory))
+    }
+
     fn let_go(&self, used: &ModelVersion) -> std::io::Result<()> {
         File::open(self.directory(used))?.set_modified(SystemTime::now())?;
         let mut versions = Vec::new();

@@ -9,7 +9,6 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::directory::{each_chunk, sync_folder};
-use super::reference::plain;
 use super::{Registry, RegistryError};
 use crate::coding::ModelVersion;
 use crate::model::bundle::parse_manifest;
@@ -28,30 +27,39 @@ pub enum FetchError {
     Model(#[from] ModelError),
 }
 
+/// Where a version is from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fetched {
+    /// From the registry, every byte checked on the way.
+    Now,
+    /// It was there already; its manifest is the registry's, its files were not looked at.
+    Before,
+}
+
 /// Fetches a version to the directory `target`, unless it is there already. `came` is told of bytes as they come.
 pub async fn fetch(
     registry: &Registry,
     version: &ModelVersion,
     target: &Path,
     came: &(dyn Fn(u64) + Send + Sync),
-) -> Result<(), FetchError> {
+) -> Result<Fetched, FetchError> {
     let bytes = registry.manifest(version).await?;
     let signature = registry.read(version, SIGNATURE_FILE).await?;
     if is_there(target, &bytes) {
-        return Ok(write_signature(target, signature.as_deref())?);
+        write_signature(target, signature.as_deref())?;
+        return Ok(Fetched::Before);
     }
     let manifest = parse_manifest(&bytes).map_err(|fault| fault.of(named(version, Manifest::FILE)))?;
     let Some(work) = Work::begin(target, &bytes).await? else {
-        return Ok(write_signature(target, signature.as_deref())?);
+        write_signature(target, signature.as_deref())?;
+        return Ok(Fetched::Before);
     };
     for (file, digest) in &manifest.files {
-        if plain(file).is_none() {
-            return Err(ModelFault::malformed("name of a file", file).of(named(version, Manifest::FILE)).into());
-        }
         work.file(registry, version, file, digest, came).await?;
     }
     write_signature(&work.folder, signature.as_deref())?;
-    Ok(work.finish(target)?)
+    work.finish(target)?;
+    Ok(Fetched::Now)
 }
 
 /// Whether the directory holds this very version.

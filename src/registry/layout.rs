@@ -130,9 +130,13 @@ impl ObjectRegistry {
             let marker = identity.as_bytes().to_vec();
             match self.objects.put(&key(&version, UNFINISHED), marker, Condition::Absent).await {
                 // Another push took the number in the meantime.
-                Err(RegistryError::Conflict { .. }) => number += 1,
-                taken => return taken.map(|()| number),
+                Err(RegistryError::Conflict { .. }) => {}
+                Err(error) => return Err(error),
+                Ok(()) if self.read(&version, Manifest::FILE).await?.is_none() => return Ok(number),
+                // Another push took it and has come to its end already.
+                Ok(()) => self.objects.delete(&key(&version, UNFINISHED)).await?,
             }
+            number += 1;
         }
     }
 
@@ -169,8 +173,9 @@ impl ObjectRegistry {
         let files = self.objects.list(&key(version, "")).await.unwrap_or_default();
         if files.iter().any(|listed| listed.key != key(version, DELETED)) {
             let manifest = self.named(&key(version, Manifest::FILE));
-            let why = "there is none: the version was never pushed whole, or it was damaged";
-            return RegistryError::NoCodifVersion(format!("{manifest}: {why}"));
+            let known = format!("{manifest}: there is none: the version was never pushed whole, or it was damaged");
+            let wanted = format!("version {}", version.version);
+            return RegistryError::NoVersion { name: version.name.clone(), wanted, known };
         }
         match self.model(&version.name).await {
             Ok(model) => model.lacks(&Selector::Version(version.version)),

@@ -11,7 +11,7 @@ use crate::model::manifest::Manifest;
 use crate::nomenclature::Nomenclatures;
 use crate::process::give_memory_back;
 use crate::registry::cache::Cache;
-use crate::registry::fetch::fetch;
+use crate::registry::fetch::{Fetched, fetch};
 use crate::registry::{ModelReference, Registry};
 
 /// Loads models of one registry.
@@ -49,6 +49,12 @@ impl Loader {
             }
             (None, Some(cache)) => {
                 let directory = cache.directory(version);
+                let fetched = fetch(&self.registry, version, &directory, &|_| ()).await?;
+                match self.load_from(directory.clone(), version).await {
+                    // The copy may have been damaged since; the registry's own is what counts.
+                    Err(ServingError::Model(_)) if fetched == Fetched::Before => cache.forget(version)?,
+                    loaded => return loaded,
+                }
                 fetch(&self.registry, version, &directory, &|_| ()).await?;
                 directory
             }

@@ -13,7 +13,7 @@ use super::canary::Canary;
 use super::loading::Loader;
 use super::shadow::{Shadow, ShadowDesk};
 use super::slot::Slot;
-use super::status::{Agreements, Failure, ModelStatus, Role};
+use super::status::{Agreements, Failure, ModelStatus, Role, now};
 use super::{Coders, ServingError};
 use crate::coding::{Coder, ModelVersion};
 use crate::process::give_memory_back;
@@ -72,7 +72,7 @@ impl Followed {
 
     /// A model that is in service already, and why it may be out of date.
     pub fn serving(reference: ModelReference, coder: Arc<Coder>, load_seconds: f64, stale: Option<Failure>) -> Self {
-        let now = Some(Timestamp::now());
+        let now = Some(now());
         let (coder, load_seconds) = (Some(coder), Some(load_seconds));
         let new = Self::new(reference, Role::Production, 1.0);
         Self { coder, since: now, load_seconds, checked_at: now, stale, ..new }
@@ -85,7 +85,7 @@ impl Followed {
     fn failed(&mut self, version: Option<&ModelVersion>, error: &ServingError) -> Outcome {
         let reason = in_one_line(error);
         let same = self.stale.as_ref().is_some_and(|stale| stale.version.as_ref() == version);
-        let since = self.stale.as_ref().filter(|_| same).map_or_else(Timestamp::now, |stale| stale.since);
+        let since = self.stale.as_ref().filter(|_| same).map_or_else(now, |stale| stale.since);
         if !same {
             let version = version.map(ToString::to_string);
             tracing::warn!(model = %self.reference, version, reason, "the model could not be brought up to date");
@@ -144,8 +144,10 @@ impl Reloader {
         let mut followed = self.followed.lock().await;
         let mut outcomes = Vec::new();
         let mut changed = false;
+        let mut loaded: Vec<Arc<Coder>> = followed.iter().filter_map(|one| one.coder.clone()).collect();
         for one in followed.iter_mut().filter(|one| name.is_none_or(|name| one.reference.name == name)) {
-            let outcome = self.bring_up_to_date(one, again).await;
+            let outcome = self.bring_up_to_date(one, &loaded, again).await;
+            loaded.extend(one.coder.clone());
             changed |= matches!(outcome, Outcome::Replaced(_));
             self.metrics.stale(&one.reference.to_string(), one.stale.is_some());
             outcomes.push((one.reference.to_string(), one.role, outcome));
@@ -162,8 +164,8 @@ impl Reloader {
         outcomes
     }
 
-    async fn bring_up_to_date(&self, one: &mut Followed, again: bool) -> Outcome {
-        one.checked_at = Some(Timestamp::now());
+    async fn bring_up_to_date(&self, one: &mut Followed, loaded: &[Arc<Coder>], again: bool) -> Outcome {
+        one.checked_at = Some(now());
         let version = match self.loader.registry.resolve(&one.reference).await {
             Ok(version) => version,
             Err(error) => return one.failed(None, &error.into()),
@@ -179,7 +181,7 @@ impl Reloader {
             return Outcome::Failed(refused.reason.clone());
         }
         let started = Instant::now();
-        match self.coder(one, &version).await {
+        match self.coder(one, loaded, &version).await {
             Ok(coder) => {
                 one.load_seconds = Some(started.elapsed().as_secs_f64());
                 self.put_in_service(one, coder);
@@ -197,14 +199,21 @@ impl Reloader {
         }
     }
 
-    /// The coder of a version: the one before when it is at hand, else loaded and verified.
-    async fn coder(&self, one: &Followed, version: &ModelVersion) -> Result<Arc<Coder>, ServingError> {
+    /// The coder of a version: the one that is there already, on trial or as the one before, else loaded and verified.
+    async fn coder(
+        &self,
+        one: &Followed,
+        loaded: &[Arc<Coder>],
+        version: &ModelVersion,
+    ) -> Result<Arc<Coder>, ServingError> {
         let serving = one.coder.as_ref().map(|coder| coder.nomenclature.id());
         let slot = serving.and_then(|id| self.coders.slot(id));
-        if let Some(previous) = slot.and_then(|slot| slot.previous_of(version)) {
-            return Ok(previous);
-        }
-        let coder = self.loader.load(version).await?;
+        let there = loaded.iter().find(|coder| *coder.model == *version).map(Arc::clone);
+        let there = there.or_else(|| slot.and_then(|slot| slot.previous_of(version)));
+        let coder = match there {
+            Some(coder) => coder,
+            None => Arc::new(self.loader.load(version).await?),
+        };
         let found = coder.nomenclature.id();
         let fits = serving.map_or_else(|| self.coders.serves(found), |serving| serving == found);
         if !fits {
@@ -212,7 +221,7 @@ impl Reloader {
             let (model, found) = (version.to_string(), found.to_owned());
             return Err(ServingError::OtherNomenclature { model, found, expected });
         }
-        Ok(Arc::new(coder))
+        Ok(coder)
     }
 
     fn put_in_service(&self, one: &mut Followed, coder: Arc<Coder>) {
@@ -222,7 +231,7 @@ impl Reloader {
             slot.replace(Arc::clone(&coder));
         }
         one.coder = Some(coder);
-        one.since = Some(Timestamp::now());
+        one.since = Some(now());
         one.stale = None;
     }
 

@@ -4,12 +4,11 @@
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
 use rand::RngExt;
 
 use super::loading::Loader;
 use super::reload::Followed;
-use super::status::Failure;
+use super::status::{Failure, now};
 use super::{Coders, ServingError};
 use crate::registry::ModelReference;
 use crate::registry::error::in_one_line;
@@ -58,7 +57,7 @@ async fn load(loader: &Loader, references: &[ModelReference]) -> Result<(Coders,
                 (coder, None)
             }
             Err((version, error)) => match loader.load_cached(&reference).await {
-                Some(coder) => (coder, Some(Failure { version, reason: in_one_line(&error), since: Timestamp::now() })),
+                Some(coder) => (coder, Some(Failure { version, reason: in_one_line(&error), since: now() })),
                 None => return Err(error),
             },
         };

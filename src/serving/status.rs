@@ -2,11 +2,17 @@
 
 use std::collections::BTreeMap;
 
-use jiff::Timestamp;
+use jiff::{Timestamp, Unit};
 use serde::Serialize;
 
 use super::shadow::Agreement;
 use crate::coding::ModelVersion;
+
+/// The time, to the millisecond.
+pub fn now() -> Timestamp {
+    let now = Timestamp::now();
+    now.round(Unit::Millisecond).unwrap_or(now)
+}
 
 /// What a model is there for.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize)]

@@ -1,6 +1,7 @@
 //! The page of those who run codif: the models in service, and how far those on trial agree with them.
 
 use askama::Template;
+use jiff::Timestamp;
 
 use super::french::{decimal, percentage};
 use crate::serving::shadow::Agreement;
@@ -22,6 +23,11 @@ impl AdminPage {
             Role::Canary => format!("À l’essai\u{a0}: répond pour {} des activités", share()),
             Role::Shadow => format!("En observation\u{a0}: voit {} des activités, ne répond à aucune", share()),
         }
+    }
+
+    /// A time as a French reader expects it; UTC, as in the logs.
+    fn time(&self, time: &Timestamp) -> String {
+        time.strftime("%d/%m/%Y à %H:%M:%S UTC").to_string()
     }
 
     /// The rows of a table of agreement: all activities first, then each section.

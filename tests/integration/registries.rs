@@ -11,6 +11,7 @@ use tempfile::TempDir;
 use crate::fault_proxy::FaultProxy;
 use crate::storage::{TestS3, s3};
 use crate::support::{json_lines, refusal, succeeded};
+use crate::version_files::is_version;
 
 /// A registry of a test's own, with a cache of its own.
 pub struct TestRegistry {
@@ -22,7 +23,7 @@ pub struct TestRegistry {
 
 enum Objects {
     Directory(TempDir),
-    S3(TestS3),
+    S3(Box<TestS3>),
 }
 
 /// The same test on a registry in a directory and on one in S3; there is nothing in them yet.
@@ -54,7 +55,7 @@ impl TestRegistry {
     }
 
     fn of(s3: TestS3) -> Self {
-        Self { location: s3.registry(), cache: tempfile::tempdir().unwrap(), objects: Objects::S3(s3) }
+        Self { location: s3.registry(), cache: tempfile::tempdir().unwrap(), objects: Objects::S3(Box::new(s3)) }
     }
 
     /// codif on this registry, ready to be started.
@@ -86,6 +87,14 @@ impl TestRegistry {
     /// Pushes a version of `tiny`: the name and number that it got.
     pub fn push(&self, version: &Path) -> String {
         self.said(&push_of(version)).trim_end().to_owned()
+    }
+
+    /// Whether a number of `tiny` means the version in this directory: it is pulled to see.
+    pub fn means(&self, number: u32, version: &Path) -> bool {
+        let target = tempfile::tempdir().unwrap();
+        let directory = target.path().join("pulled");
+        self.said(&["pull", &format!("tiny:{number}"), directory.to_str().unwrap()]);
+        is_version(&directory, version, number)
     }
 
     /// The object that `codif model list --json` prints for `tiny`; null when it prints none.

@@ -7,7 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::registries::{TestRegistry, files_below, in_each_registry, push_of};
-use crate::support::{refusal, stderr};
+use crate::support::{refusal, stderr, succeeded};
 use crate::tiny_models::{WORDS, code_of, tiny_version};
 use crate::version_files::{CARD, GOLDEN, VOCABULARY, WEIGHTS, files, flipped, is_version};
 
@@ -55,6 +55,20 @@ fn a_version_is_pulled_over_nothing_else() {
         assert!(is_version(&directory, &one, 1));
         assert_eq!(fs::read_dir(target.path()).unwrap().count(), 1, "nothing is left beside it");
     });
+}
+
+#[test]
+fn a_directory_may_be_named_from_where_codif_runs() {
+    let (made, here) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let version = tiny_version(made.path(), 0);
+    let registry = TestRegistry::in_directory();
+    registry.push(&version);
+    for directory in ["pulled", "./dotted", "deep/down", "slashed/"] {
+        let mut pull = registry.model(&["pull", "tiny:1", directory]);
+        let said = succeeded(pull.current_dir(here.path()).output().unwrap());
+        assert_eq!(said, format!("tiny:1 in {directory}\n"));
+        assert!(is_version(&here.path().join(directory), &version, 1), "{directory}");
+    }
 }
 
 #[test]

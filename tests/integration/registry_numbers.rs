@@ -9,7 +9,7 @@ use serde_json::json;
 use crate::registries::{TestRegistry, in_each_registry, push_of};
 use crate::support::{refusal, stdout};
 use crate::tiny_models::tiny_version;
-use crate::version_files::{CARD, GOLDEN, MANIFEST, VOCABULARY, WEIGHTS, is_version};
+use crate::version_files::{CARD, GOLDEN, MANIFEST, VOCABULARY, WEIGHTS};
 
 /// The files of a version of the registry, and no other.
 const WHOLE: [&str; 5] = [CARD, GOLDEN, MANIFEST, WEIGHTS, VOCABULARY];
@@ -18,14 +18,6 @@ const WHOLE: [&str; 5] = [CARD, GOLDEN, MANIFEST, WEIGHTS, VOCABULARY];
 fn held(registry: &TestRegistry, number: u32) -> Vec<String> {
     let prefix = format!("tiny/versions/{number}/");
     registry.snapshot(&prefix).into_keys().map(|key| key[prefix.len()..].to_owned()).collect()
-}
-
-/// Whether a number of the registry means the version in this directory.
-fn means(registry: &TestRegistry, number: u32, version: &Path) -> bool {
-    let target = tempfile::tempdir().unwrap();
-    let directory = target.path().join("version");
-    registry.said(&["pull", &format!("tiny:{number}"), directory.to_str().unwrap()]);
-    is_version(&directory, version, number)
 }
 
 /// The number in what a push prints.
@@ -45,7 +37,7 @@ fn versions_that_are_pushed_at_once_get_a_number_each() {
             let output = push.wait_with_output().unwrap();
             assert!(output.status.success(), "{}", refusal(&output));
             let number = number(&stdout(&output));
-            assert!(means(registry, number, version), "{number}");
+            assert!(registry.means(number, version), "{number}");
             assert_eq!(held(registry, number), WHOLE);
             numbers.push(number);
         }
@@ -74,7 +66,7 @@ fn one_version_that_many_push_at_once_is_whole_under_each_number_that_is_printed
         assert!(!numbers.is_empty());
         assert_eq!(registry.listing()["versions"], json!(numbers), "what is told is there, and nothing else");
         for number in numbers {
-            assert!(means(registry, number, &version) && held(registry, number) == WHOLE, "{number}");
+            assert!(registry.means(number, &version) && held(registry, number) == WHOLE, "{number}");
         }
     });
 }
@@ -90,7 +82,7 @@ fn a_number_under_which_anything_lies_is_not_given() {
         assert_eq!(registry.push(&version), "tiny:10");
         assert_eq!((held(registry, 7), held(registry, 9)), (vec!["strange".into()], vec!["unfinished".into()]));
         assert_eq!(registry.listing()["versions"], json!([8, 10]));
-        assert!(registry.refused(&["show", "tiny:9"]).contains("there is no version 9"));
+        assert!(registry.refused(&["show", "tiny:9"]).contains("tiny/versions/9/manifest.json: there is none"));
     });
 }
 
@@ -130,13 +122,14 @@ fn a_push_that_failed_keeps_its_number_and_never_mixes_with_other_bytes() {
     let golden = format!("tiny/versions/1/{GOLDEN}");
     registry.put(&golden, "other bytes");
     let message = registry.refused(&push_of(&one));
-    let expected = format!("{GOLDEN} was changed by somebody else: other bytes are there already, and a version never changes");
+    let expected =
+        format!("{GOLDEN} was changed by somebody else: other bytes are there already, and a version never changes");
     assert!(message.contains(&expected), "{message}");
     assert_eq!(registry.get(&golden), b"other bytes");
     assert_eq!(registry.listing()["versions"], json!([2]));
     registry.delete(&golden);
     assert_eq!(registry.push(&one), "tiny:1");
-    assert!(means(&registry, 1, &one) && held(&registry, 1) == WHOLE);
+    assert!(registry.means(1, &one) && held(&registry, 1) == WHOLE);
     assert_eq!(registry.push(&one), "tiny:3", "what is whole is not gone on with");
 }
 

@@ -1,6 +1,6 @@
 //! HTTP Basic authentication of the public port, when the environment asks for it.
 
-use reqwest::blocking::{Client, RequestBuilder, Response};
+use reqwest::blocking::{RequestBuilder, Response};
 use serde_json::Value;
 
 use crate::support::{Server, codif_with_environment, refusal};

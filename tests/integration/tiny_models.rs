@@ -49,9 +49,8 @@ pub fn weighty_version(registry: &Path, megabytes: u64) -> PathBuf {
     };
     // A word that nobody knows has some 28 n-grams, and each of them a row: there are more than enough.
     let mut strange_word = || (0..8).map(|_| letter()).collect::<String>();
-    let corpus = corpus(0, |word, _| {
-        (0..megabytes.div_ceil(6)).fold(word.to_owned(), |text, _| text + " " + &strange_word())
-    });
+    let corpus =
+        corpus(0, |word, _| (0..megabytes.div_ceil(6)).fold(word.to_owned(), |text, _| text + " " + &strange_word()));
     let (dimension, few) = (WIDE.to_string(), ["--epochs", "1", "--minimum-count", "1"]);
     train(registry, "weighty", &corpus, &[&few[..], &["--dimension", &dimension, "--most-rows", &rows]].concat())
 }

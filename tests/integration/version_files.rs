@@ -19,16 +19,17 @@ pub fn files(directory: &Path) -> BTreeMap<String, Vec<u8>> {
     entries.map(|entry| (entry.file_name().into_string().unwrap(), fs::read(entry.path()).unwrap())).collect()
 }
 
-/// Whether a directory holds a version and nothing else: its files as they were, its manifest for this number.
+/// Whether a directory holds a version and nothing else: its files as they were, its manifest as that of `tiny` in this number.
 pub fn is_version(directory: &Path, version: &Path, number: u32) -> bool {
     let (mut found, mut expected) = (files(directory), files(version));
     let manifests = [&mut found, &mut expected].map(|files| files.remove(MANIFEST).unwrap());
     let [manifest, mut original] = manifests.map(|bytes| serde_json::from_slice::<Value>(&bytes).unwrap());
+    original["name"] = "tiny".into();
     original["version"] = number.into();
     found == expected && manifest == original
 }
 
-pub fn manifest(directory: &Path) -> Value {
+fn manifest(directory: &Path) -> Value {
     serde_json::from_slice(&fs::read(directory.join(MANIFEST)).unwrap()).unwrap()
 }
 

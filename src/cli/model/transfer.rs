@@ -13,7 +13,7 @@ use crate::model::bundle::{self, Trust, parse_manifest};
 use crate::model::golden;
 use crate::model::manifest::Manifest;
 use crate::nomenclature::Nomenclatures;
-use crate::registry::fetch::fetch;
+use crate::registry::fetch::{Fetched, fetch};
 use crate::registry::push::Push;
 use crate::registry::{ModelReference, Registry, RegistryLocation, Selector};
 
@@ -66,8 +66,12 @@ pub async fn pull(
     }
     let bytes = parse_manifest(&manifest)?.files.values().map(|file| file.bytes).sum();
     let bar = bytes_bar("fetched", bytes);
-    fetch(registry, &version, directory, &|bytes| bar.inc(bytes)).await?;
+    let fetched = fetch(registry, &version, directory, &|bytes| bar.inc(bytes)).await?;
     bar.finish_and_clear();
+    if fetched == Fetched::Before {
+        bundle::check_files(directory)
+            .with_context(|| format!("{} holds a damaged copy: remove it, then pull again", directory.display()))?;
+    }
     Ok(writeln!(output, "{version} in {}", directory.display())?)
 }
 
