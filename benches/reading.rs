@@ -107,8 +107,11 @@ fn faults() -> Result<[u64; 2]> {
     Ok([fields[7].parse()?, fields[9].parse()?])
 }
 
+/// Those of halves, and the others.
+type Tensors = (Vec<Vec<f32>>, Vec<Vec<u8>>);
+
 /// The tensors of a file that is in memory: the halves as numbers of 32 bits, the others as they are.
-fn numbers(bytes: &[u8]) -> Result<(Vec<Vec<f32>>, Vec<Vec<u8>>)> {
+fn numbers(bytes: &[u8]) -> Result<Tensors> {
     let (mut numbers, mut others) = (Vec::new(), Vec::new());
     for (_, tensor) in SafeTensors::deserialize(bytes)?.iter() {
         match tensor.dtype() {

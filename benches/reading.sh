@@ -3,8 +3,8 @@
 #
 #   benches/reading.sh FILE…      each the model.safetensors of a version in its directory; big_model.py makes large ones
 #
-# Each way runs in processes of its own, three times: with the files in the page cache, without, and, as root on a system whose
-# control groups are of version 2, without and in a group that gets 60 % of the memory that the way took before, files included.
+# Each way runs in processes of its own, three times: with the files in the page cache, without, and, as root, without and in
+# a control group that gets 60 % of the memory that the way took before, files included.
 # Then a copy loses its second half while it is read. Room for twice FILE is needed in TMPDIR, which must be on a disk: what is
 # in a tmpfs is never out of memory.
 set -euo pipefail
@@ -12,8 +12,8 @@ here=$(dirname "$0")
 reading=${READING:-${CARGO_TARGET_DIR:-$here/../target}/release/examples/reading}
 [ $# -gt 0 ] || { sed -n '2,/^set/s/^# \{0,1\}//p' "$0" >&2; exit 2; }
 [ -x "$reading" ] || cargo build --release --quiet --example reading --manifest-path "$here/../Cargo.toml"
-longest=300 # seconds
-work=$(mktemp -d) group=''
+longest=60 # seconds
+work=$(mktemp -d) group='' limit=memory.max
 trap 'rm -rf "$work"; [ -z "$group" ] || rmdir "$group"' EXIT
 trap 'exit 130' INT
 trap 'exit 143' TERM
@@ -24,8 +24,11 @@ make_group() {
     local root=/sys/fs/cgroup
     if [ "$(id -u)" != 0 ]; then
         echo "no memory pressure could be made: only root makes control groups"
+    elif [ -w $root/memory/memory.limit_in_bytes ] && mkdir "$root/memory/codif-reading-$$" 2>/dev/null; then
+        # Control groups of version 1.
+        group=$root/memory/codif-reading-$$ limit=memory.limit_in_bytes
     elif ! grep -qsw memory $root/cgroup.subtree_control; then
-        echo "no memory pressure could be made: $root gives its groups no memory controller of version 2"
+        echo "no memory pressure could be made: $root gives its groups no memory controller"
     elif ! mkdir "$root/codif-reading-$$" 2>/dev/null; then
         echo "no memory pressure could be made: $root cannot be written"
     else
@@ -37,7 +40,7 @@ make_group() {
 
 # in_memory MEBIBYTES COMMAND…: runs a command that gets so much memory.
 in_memory() (
-    echo $(($1 << 20)) >"$group/memory.max" && echo "$BASHPID" >"$group/cgroup.procs" || exit
+    echo $(($1 << 20)) >"$group/$limit" && echo "$BASHPID" >"$group/cgroup.procs" || exit
     exec "${@:2}"
 )
 

@@ -90,7 +90,9 @@ fn parse(arguments: &[OsString]) -> anyhow::Result<(CommandLine, ConfigurationFi
         || !matches!(of_command.try_get_raw("registry"), Ok(Some(_)))
         || of_command.value_source("registry") != Some(ValueSource::DefaultValue);
     if !registry_is_named && subcommand.as_deref() != Some("train") {
-        file.inherited = inherited(of_command.try_contains_id("models").is_ok());
+        let command = command();
+        let command = subcommand.as_deref().and_then(|name| command.find_subcommand(name)).unwrap_or(&command);
+        file.inherited = inherited(command.get_arguments().any(|argument| argument.get_id() == "models"));
     }
     if file.is_empty() {
         return Ok((command_line, file, matches));

@@ -23,7 +23,7 @@ pub mod s3;
 
 pub use error::RegistryError;
 pub use listing::ModelListing;
-pub use location::RegistryLocation;
+pub use location::{LocationError, RegistryLocation};
 pub use reference::{ModelReference, ReferenceError, Selector};
 
 use crate::coding::ModelVersion;
@@ -53,6 +53,9 @@ impl Registry {
         let objects = match location {
             RegistryLocation::Directory(root) => Objects::Directory(Directory::open(root)?),
             RegistryLocation::S3 { bucket, prefix } => Objects::S3(S3::open(bucket, prefix, s3).await?),
+            RegistryLocation::Locked { address } => {
+                return Err(RegistryError::Refused(LocationError(address.clone()).to_string()));
+            }
             RegistryLocation::Mlflow { url } => return Ok(Self::Mlflow(Mlflow::open(url, s3)?)),
         };
         Ok(Self::Objects(ObjectRegistry { objects, place: location.to_string() }))
@@ -63,6 +66,16 @@ impl Registry {
         match self {
             Self::Objects(registry) => registry.place.clone(),
             Self::Mlflow(mlflow) => mlflow.place(),
+        }
+    }
+
+    /// What tells it from any other: its place, and the server when that is not said by the place.
+    pub fn identity(&self) -> String {
+        match self {
+            Self::Objects(ObjectRegistry { objects: Objects::S3(s3), place }) => {
+                format!("{place} {}", s3.endpoint().unwrap_or_default())
+            }
+            registry => registry.place(),
         }
     }
 
@@ -226,6 +239,12 @@ impl Registry {
 
     /// Deletes a version that no alias points to.
     pub async fn delete(&self, version: &ModelVersion) -> Result<(), RegistryError> {
+        if let Self::Objects(registry) = self
+            && registry.is_half_deleted(version).await?
+        {
+            // One that was interrupted is brought to its end.
+            return registry.delete(version).await;
+        }
         let model = self.model(&version.name).await?;
         model.version(&Selector::Version(version.version))?;
         let pointing = model.aliases.iter().find(|(_, pointed)| **pointed == version.version);

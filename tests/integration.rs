@@ -1,7 +1,13 @@
 //! Black-box tests of the real binary, over its command line and over HTTP, in one test program.
 
+#[path = "integration/admin_page.rs"]
+mod admin_page;
 #[path = "integration/broken_artefacts.rs"]
 mod broken_artefacts;
+#[path = "integration/cached_models.rs"]
+mod cached_models;
+#[path = "integration/canaries.rs"]
+mod canaries;
 #[path = "integration/cli.rs"]
 mod cli;
 #[path = "integration/configuration.rs"]
@@ -12,18 +18,32 @@ mod damages;
 mod explanations;
 #[path = "integration/fault_proxy.rs"]
 mod fault_proxy;
+#[path = "integration/faulty_networks.rs"]
+mod faulty_networks;
+#[path = "integration/following.rs"]
+mod following;
 #[path = "integration/fuzzing.rs"]
 mod fuzzing;
+#[path = "integration/hot_swap.rs"]
+mod hot_swap;
 #[path = "integration/http.rs"]
 mod http;
 #[path = "integration/interrupted_transfers.rs"]
 mod interrupted_transfers;
+#[path = "integration/kept_versions.rs"]
+mod kept_versions;
 #[path = "integration/keys.rs"]
 mod keys;
 #[path = "integration/lifecycle.rs"]
 mod lifecycle;
 #[path = "integration/limits.rs"]
 mod limits;
+#[path = "integration/mlflow.rs"]
+mod mlflow;
+#[path = "integration/mlflow_python.rs"]
+mod mlflow_python;
+#[path = "integration/mlflow_serving.rs"]
+mod mlflow_serving;
 #[path = "integration/overload.rs"]
 mod overload;
 #[path = "integration/process.rs"]
@@ -36,10 +56,16 @@ mod registries;
 mod registry_aliases;
 #[path = "integration/registry_commands.rs"]
 mod registry_commands;
+#[path = "integration/registry_environment.rs"]
+mod registry_environment;
 #[path = "integration/registry_numbers.rs"]
 mod registry_numbers;
+#[path = "integration/reloading.rs"]
+mod reloading;
 #[path = "integration/replies.rs"]
 mod replies;
+#[path = "integration/shadows.rs"]
+mod shadows;
 #[path = "integration/shipped_models.rs"]
 mod shipped_models;
 #[path = "integration/signatures.rs"]
@@ -70,6 +96,8 @@ mod telemetry;
 mod tiny_models;
 #[path = "integration/traces.rs"]
 mod traces;
+#[path = "integration/tracking.rs"]
+mod tracking;
 #[path = "integration/training.rs"]
 mod training;
 #[path = "integration/version_files.rs"]

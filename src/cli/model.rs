@@ -13,7 +13,7 @@ mod transfer;
 
 use crate::coding::ModelVersion;
 use crate::config::RegistryOptions;
-use crate::model::signature::PublicKey;
+use crate::config::registry::PublicKeys;
 use crate::registry::{ModelReference, PRODUCTION, Registry};
 
 /// What `codif model` takes.
@@ -64,8 +64,8 @@ enum ModelCommand {
         /// NAME, NAME@ALIAS or NAME:VERSION
         model: ModelReference,
         /// It must be signed by this ed25519 public key: a PEM file, or its text
-        #[arg(long, value_parser = crate::config::registry::public_key, value_name = "PUBLIC_KEY", allow_hyphen_values = true)]
-        key: Option<PublicKey>,
+        #[arg(long, value_parser = crate::config::registry::public_keys, value_name = "PUBLIC_KEY", allow_hyphen_values = true)]
+        key: Option<PublicKeys>,
     },
     /// Sign a version of the registry; its signature is written beside its manifest
     Sign {
@@ -126,20 +126,19 @@ pub fn run(arguments: ModelArguments, output: &mut dyn Write) -> anyhow::Result<
 
 async fn run_async(arguments: ModelArguments, output: &mut dyn Write) -> anyhow::Result<()> {
     let ModelArguments { registry: options, command } = arguments;
-    if let ModelCommand::Push { .. } = &command {
-        transfer::make_directory(&options.registry)?;
+    if let ModelCommand::Push { directory, name, sign } = &command {
+        return transfer::push(&options, directory, name, sign.as_deref(), output).await;
     }
     let registry = Registry::open(&options.registry, &options.s3()).await?;
     match command {
         ModelCommand::List { json } => show::list(&registry, json, output).await,
         ModelCommand::Show { model, json } => show::show(&registry, &model, json, output).await,
-        ModelCommand::Push { directory, name, sign } => {
-            transfer::push(&registry, &directory, &name, sign.as_deref(), output).await
-        }
+        // Opens its registry itself, which may not be there yet.
+        ModelCommand::Push { .. } => Ok(()),
         ModelCommand::Pull { model, directory } => transfer::pull(&registry, &model, &directory, output).await,
         ModelCommand::Verify { model, key } => {
             let mut trust = options.trust();
-            trust.keys.extend(key);
+            trust.keys.extend(key.into_iter().flat_map(|keys| keys.0));
             transfer::verify(&registry, &model, &trust, output).await
         }
         ModelCommand::Sign { model, key } => signing::sign(&registry, &model, &key, output).await,

@@ -29,9 +29,9 @@ pub struct RegistryOptions {
     #[arg(long, env = "CODIF_CACHE", value_name = "DIRECTORY")]
     pub cache: Option<PathBuf>,
     /// Take only versions signed by one of these ed25519 keys: a PEM file, or its text; repeatable
-    #[arg(long, env = "CODIF_REQUIRE_SIGNATURE", value_name = "PUBLIC_KEY", value_parser = public_key, value_delimiter = ',',
+    #[arg(long, env = "CODIF_REQUIRE_SIGNATURE", value_name = "PUBLIC_KEY", value_parser = public_keys, value_delimiter = ',',
         allow_hyphen_values = true)]
-    pub require_signature: Vec<PublicKey>,
+    pub require_signature: Vec<PublicKeys>,
     /// Address of an S3 server other than Amazon's [default: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, MLFLOW_S3_ENDPOINT_URL, AWS_S3_ENDPOINT]
     #[arg(id = "s3.endpoint", long = "s3-endpoint", env = "CODIF_S3_ENDPOINT", value_name = "URL")]
     pub s3_endpoint: Option<String>,
@@ -81,7 +81,7 @@ impl RegistryOptions {
 
     /// Whose signature a version needs.
     pub fn trust(&self) -> Trust {
-        Trust { keys: self.require_signature.clone() }
+        Trust { keys: self.require_signature.iter().flat_map(|keys| keys.0.clone()).collect() }
     }
 
     /// The directory for what is fetched.
@@ -93,11 +93,24 @@ impl RegistryOptions {
     }
 }
 
-/// A public key: the text of a PEM file, or where it is.
-pub fn public_key(text: &str) -> Result<PublicKey, String> {
-    if text.starts_with("-----BEGIN") {
-        return PublicKey::from_pem(text).map_err(|error| error.to_string());
+/// The public keys of one PEM file.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct PublicKeys(pub Vec<PublicKey>);
+
+/// Public keys: the text of a PEM file, or where it is.
+pub fn public_keys(text: &str) -> Result<PublicKeys, String> {
+    if text.starts_with(PEM_BEGINS) {
+        return parse_keys(text);
     }
     let pem = std::fs::read_to_string(text).map_err(|error| format!("cannot read {text}: {error}"))?;
-    PublicKey::from_pem(&pem).map_err(|error| format!("{text}: {error}"))
+    parse_keys(&pem).map_err(|error| format!("{text}: {error}"))
+}
+
+/// How a part of a PEM file begins.
+const PEM_BEGINS: &str = "-----BEGIN";
+
+fn parse_keys(pem: &str) -> Result<PublicKeys, String> {
+    let parts = pem.split(PEM_BEGINS).skip(1).map(|part| PublicKey::from_pem(&format!("{PEM_BEGINS}{part}")));
+    let keys: Vec<PublicKey> = parts.collect::<Result<_, _>>().map_err(|error| error.to_string())?;
+    if keys.is_empty() { Err("there is no PEM in it".to_owned()) } else { Ok(PublicKeys(keys)) }
 }

@@ -11,8 +11,8 @@ use serde_json::{Value, json};
 use super::error::Problem;
 use super::operations::Operations;
 use super::with_header;
-use crate::serving::reload::{Outcome, Reloader};
-use crate::serving::status::ModelStatus;
+use crate::serving::reload::{Looked, Outcome, Reloader};
+use crate::serving::status::{ModelStatus, Role};
 use crate::ui::admin::AdminPage;
 
 /// What a browser may do with the page: nothing but show it.
@@ -32,7 +32,8 @@ fn status(operations: &Operations) -> Vec<ModelStatus> {
 pub fn summary(operations: &Operations) -> String {
     let status = status(operations);
     let versions = status.iter().filter(|model| model.answers()).filter_map(|model| model.version.as_ref());
-    let stale = status.iter().filter_map(|model| Some((&model.reference, model.stale.as_ref()?)));
+    let production = status.iter().filter(|model| model.role == Role::Production);
+    let stale = production.filter_map(|model| Some((&model.reference, model.stale.as_ref()?)));
     let lines = versions.map(ToString::to_string);
     let stale = stale.map(|(reference, failure)| format!("stale: {reference}: {}", failure.reason));
     let mut text = String::from("ready\n");
@@ -54,11 +55,14 @@ pub async fn reload(
     if looked.is_empty() {
         return Err(Problem::unknown("unknown_model", format!("no model {name:?} is followed here")));
     }
-    let failed = looked.iter().find_map(|(reference, _, outcome)| match outcome {
+    // What is on trial may fail by itself: nothing that answers is concerned.
+    let failed = |(_, _, outcome): &Looked| matches!(outcome, Outcome::Failed(_));
+    let (all, production) = (looked.iter().all(failed), looked.iter().filter(|(_, role, _)| *role == Role::Production));
+    let worst = production.chain(looked.iter().filter(|_| all)).find_map(|(reference, _, outcome)| match outcome {
         Outcome::Failed(reason) => Some(format!("{reference}: {reason}; what was in service goes on")),
         _ => None,
     });
-    if let Some(reason) = failed {
+    if let Some(reason) = worst {
         return Err(Problem::reload_failed(reason));
     }
     let told = looked.into_iter().map(|(reference, role, outcome)| match outcome {
@@ -68,7 +72,7 @@ pub async fn reload(
         Outcome::Replaced(version) => {
             json!({"reference": reference, "role": role, "version": version, "changed": true})
         }
-        Outcome::Failed(_) => Value::Null,
+        Outcome::Failed(reason) => json!({"reference": reference, "role": role, "changed": false, "error": reason}),
     });
     Ok(Json(told.collect()))
 }

@@ -30,9 +30,14 @@ pub struct Trust {
 
 /// Reads the manifest of the version in `directory`.
 pub fn manifest(directory: &Path) -> Result<Manifest, ModelError> {
+    manifest_and_bytes(directory).map(|(manifest, _)| manifest)
+}
+
+fn manifest_and_bytes(directory: &Path) -> Result<(Manifest, Vec<u8>), ModelError> {
     let file = directory.join(Manifest::FILE);
     let bytes = fs::read(&file).map_err(|error| ModelFault::from(error).of(&file))?;
-    parse_manifest(&bytes).map_err(|fault| fault.of(&file))
+    let manifest = parse_manifest(&bytes).map_err(|fault| fault.of(&file))?;
+    Ok((manifest, bytes))
 }
 
 /// Reads a manifest. One of another format is refused as such, whatever else it holds.
@@ -78,9 +83,9 @@ pub fn load_as(
     trust: &Trust,
     nomenclatures: &Nomenclatures,
 ) -> Result<Coder, ModelError> {
-    let mut manifest = manifest(directory)?;
+    let (mut manifest, bytes) = manifest_and_bytes(directory)?;
     if !trust.keys.is_empty() {
-        check_signature(directory, &manifest, known_as, trust)?;
+        check_signature(directory, (&manifest, &bytes), known_as, trust)?;
     }
     if let Some(known_as) = known_as {
         manifest.name.clone_from(&known_as.name);
@@ -101,14 +106,13 @@ pub fn load_as(
 /// cannot be put in the place of another.
 fn check_signature(
     directory: &Path,
-    manifest: &Manifest,
+    (manifest, bytes): (&Manifest, &[u8]),
     known_as: Option<&ModelVersion>,
     trust: &Trust,
 ) -> Result<(), ModelError> {
     let (file, signature_file) = (directory.join(Manifest::FILE), directory.join(SIGNATURE_FILE));
-    let bytes = fs::read(&file).map_err(|error| ModelFault::from(error).of(&file))?;
     let signature = fs::read(&signature_file).ok();
-    signature::check(&bytes, signature.as_deref(), &trust.keys).map_err(|fault| fault.of(signature_file))?;
+    signature::check(bytes, signature.as_deref(), &trust.keys).map_err(|fault| fault.of(signature_file))?;
     match known_as {
         Some(known_as) if (known_as.name.as_str(), known_as.version) != (&manifest.name, manifest.version) => {
             let reason = format!(
@@ -156,8 +160,8 @@ impl Bundle<'_> {
 
     /// Checks every file that is listed but for these.
     fn check_all(&self, but: &[&str]) -> Result<(), ModelError> {
-        let names = self.manifest.files.keys().filter(|name| !but.contains(&name.as_str()));
-        names.map(|name| self.checked(name, |_, _| Ok(()))).collect()
+        let mut names = self.manifest.files.keys().filter(|name| !but.contains(&name.as_str()));
+        names.try_for_each(|name| self.checked(name, |_, _| Ok(())))
     }
 
     /// What is made of a file whose size and digest are the manifest's; its digest is known once it was read.

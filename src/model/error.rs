@@ -77,6 +77,8 @@ impl ModelFault {
 
     /// Not a valid `expected`.
     pub fn malformed(expected: &'static str, reason: impl std::fmt::Display) -> Self {
-        Self::Malformed { expected, reason: reason.to_string() }
+        // Messages are one line; a faulty pattern, for one, is shown on several.
+        let reason = reason.to_string().lines().map(str::trim).collect::<Vec<_>>().join(" ");
+        Self::Malformed { expected, reason }
     }
 }

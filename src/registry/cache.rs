@@ -9,9 +9,8 @@ use sha2::{Digest, Sha256};
 
 use super::alias::Alias;
 use super::directory::Directory;
-use super::layout::ObjectRegistry;
-use super::objects::{Condition, Objects};
-use super::{ModelReference, Registry, RegistryError, Selector};
+use super::objects::Condition;
+use super::{ModelReference, PRODUCTION, Registry, RegistryError, Selector};
 use crate::coding::ModelVersion;
 
 /// Versions of a model that are kept.
@@ -28,7 +27,7 @@ pub struct Cache {
 impl Cache {
     /// The part of the cache below `root` that is this registry's.
     pub fn of(registry: &Registry, root: &Path) -> Self {
-        let digest = hex::encode(Sha256::digest(registry.place().as_bytes()));
+        let digest = hex::encode(Sha256::digest(registry.identity().as_bytes()));
         Self { root: root.join(digest.get(..16).unwrap_or_default()) }
     }
 
@@ -39,12 +38,6 @@ impl Cache {
 
     fn versions(&self, version: &ModelVersion) -> PathBuf {
         self.root.join(&version.name).join("versions")
-    }
-
-    /// The cache as the registry it is laid out as.
-    pub fn registry(&self) -> Result<Registry, RegistryError> {
-        let objects = Objects::Directory(Directory::open(&self.root)?);
-        Ok(Registry::Objects(ObjectRegistry { objects, place: self.root.display().to_string() }))
     }
 
     /// The version that a reference meant when it came out right last.
@@ -82,17 +75,52 @@ impl Cache {
         fs::remove_dir_all(&directory).map_err(RegistryError::of_file(directory))
     }
 
+    /// Notes that a version is in use: others leave before it.
+    pub fn touch(&self, used: &ModelVersion) -> std::io::Result<()> {
+        File::open(self.directory(used))?.set_modified(SystemTime::now())
+    }
+
     fn let_go(&self, used: &ModelVersion) -> std::io::Result<()> {
-        File::open(self.directory(used))?.set_modified(SystemTime::now())?;
+        self.touch(used)?;
+        let meant = self.meant(&used.name);
         let mut versions = Vec::new();
         for entry in fs::read_dir(self.versions(used))? {
             let entry = entry?;
-            if entry.file_name().to_str().is_some_and(|name| name.parse::<u32>().is_ok()) {
-                versions.push((entry.metadata()?.modified()?, entry.path()));
+            let number = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok());
+            if let Some(number) = number {
+                versions.push((entry.metadata()?.modified()?, entry.path(), meant.contains(&number)));
             }
         }
         versions.sort_by(|one, other| other.cmp(one));
-        versions.iter().skip(KEPT).try_for_each(|(_, directory)| fs::remove_dir_all(directory))
+        let mut old = versions.iter().skip(KEPT).filter(|(_, _, is_meant)| !is_meant);
+        old.try_for_each(|(_, directory, _)| fs::remove_dir_all(directory))
+    }
+}
+
+/// The models in production, a name a line.
+const PRODUCTION_FILE: &str = ".in-production";
+
+impl Cache {
+    /// The versions of a model that some reference means: what a start without the registry needs.
+    fn meant(&self, name: &str) -> Vec<u32> {
+        let Ok(aliases) = fs::read_dir(self.root.join(name).join("aliases")) else { return Vec::new() };
+        let texts = aliases.filter_map(|alias| fs::read_to_string(alias.ok()?.path()).ok());
+        texts.filter_map(|text| text.parse::<Alias>().ok()).map(|alias| alias.current()).collect()
+    }
+
+    /// Remembers which models are in production.
+    pub fn remember_production(&self, names: &[&str]) -> Result<(), RegistryError> {
+        fs::create_dir_all(&self.root).map_err(RegistryError::of_file(&self.root))?;
+        let directory = Directory::open(&self.root)?;
+        let found = directory.get(PRODUCTION_FILE)?;
+        let condition = found.as_ref().map_or(Condition::Absent, |(_, tag)| Condition::Unchanged(tag));
+        directory.put(PRODUCTION_FILE, names.join("\n").as_bytes(), condition)
+    }
+
+    /// References to the models that were in production when the registry was asked last.
+    pub fn in_production(&self) -> Option<Vec<ModelReference>> {
+        let text = fs::read_to_string(self.root.join(PRODUCTION_FILE)).ok()?;
+        text.lines().map(|name| format!("{name}@{PRODUCTION}").parse().ok()).collect()
     }
 }
 

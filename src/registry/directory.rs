@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{ErrorKind, Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
@@ -13,6 +14,10 @@ use crate::model::manifest::FileDigest;
 
 /// Bytes read at once.
 const CHUNK: usize = 256 << 10;
+/// How the names of files that are being written begin.
+const UNFINISHED: &str = ".unfinished-";
+/// How long a file that is being written may take until its writer holds it.
+const JUST_MADE: Duration = Duration::from_secs(60);
 /// Held while an object is replaced.
 const LOCK: &str = ".lock";
 
@@ -176,12 +181,31 @@ pub fn each_chunk(reader: &mut impl Read, sink: &mut dyn FnMut(&[u8]) -> std::io
 fn made_folder(path: &Path) -> Result<PathBuf, RegistryError> {
     let folder = path.parent().unwrap_or(path).to_owned();
     fs::create_dir_all(&folder).map_err(RegistryError::of_file(&folder))?;
+    sweep(&folder).map_err(RegistryError::of_file(&folder))?;
     Ok(folder)
+}
+
+/// Removes what was being written when its writer was killed: files that nobody holds, and that are not just being made.
+fn sweep(folder: &Path) -> std::io::Result<()> {
+    for entry in fs::read_dir(folder)? {
+        let entry = entry?;
+        if !entry.file_name().to_string_lossy().starts_with(UNFINISHED) || !entry.file_type()?.is_file() {
+            continue;
+        }
+        let Ok(file) = File::open(entry.path()) else { continue };
+        let is_old = file.metadata()?.modified()?.elapsed().is_ok_and(|age| age > JUST_MADE);
+        if is_old && file.try_lock().is_ok() {
+            // Its own name may have been given to it in the meantime.
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    Ok(())
 }
 
 /// A hidden file, for every user who may read the registry once it has its name.
 fn temporary(folder: &Path) -> std::io::Result<NamedTempFile> {
-    let file = tempfile::Builder::new().prefix(".unfinished-").tempfile_in(folder)?;
+    let file = tempfile::Builder::new().prefix(UNFINISHED).tempfile_in(folder)?;
+    file.as_file().lock()?;
     #[cfg(unix)]
     {
         use std::os::unix::fs::PermissionsExt;
@@ -209,7 +233,9 @@ fn replace(file: NamedTempFile, path: &Path) -> std::io::Result<()> {
 
 /// A name is safe from a power cut when its folder is.
 pub fn sync_folder(path: &Path) -> std::io::Result<()> {
-    path.parent().map_or(Ok(()), |folder| File::open(folder)?.sync_all())
+    let folder = path.parent().unwrap_or(path);
+    // That of a plain name is the one codif runs in.
+    File::open(if folder.as_os_str().is_empty() { Path::new(".") } else { folder })?.sync_all()
 }
 
 /// Waits until nobody else holds the lock, which is let go when dropped or when the process ends.

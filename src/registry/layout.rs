@@ -59,8 +59,11 @@ impl ObjectRegistry {
     async fn listing(&self, name: String, found: Found) -> Result<ModelListing, RegistryError> {
         let mut aliases = BTreeMap::new();
         for alias in found.aliases {
-            if let Some((found, _)) = self.alias(&name, &alias).await? {
-                aliases.insert(alias, found.current());
+            match self.alias(&name, &alias).await {
+                Ok(Some((found, _))) => drop(aliases.insert(alias, found.current())),
+                // Whoever asks for that alias is told; the others go on.
+                Ok(None) | Err(RegistryError::BadAlias(_)) => {}
+                Err(error) => return Err(error),
             }
         }
         Ok(ModelListing { name, versions: found.whole.into_iter().collect(), aliases })
@@ -75,7 +78,7 @@ impl ObjectRegistry {
             match (parts.get(1).copied(), parts.get(2).copied(), parts.get(3..).unwrap_or_default()) {
                 (Some("aliases"), Some(alias), []) => found.aliases.extend(plain(alias).map(str::to_owned)),
                 (Some("versions"), Some(number), [file, ..]) => {
-                    let Ok(number) = number.parse() else { continue };
+                    let Some(number) = version_number(number) else { continue };
                     found.numbers.insert(number);
                     match *file {
                         Manifest::FILE => found.whole.insert(number),
@@ -124,8 +127,10 @@ impl ObjectRegistry {
                 return Ok(*number);
             }
         }
-        let mut number = found.numbers.last().map_or(1, |last| last + 1);
+        let mut number = found.numbers.last().copied().unwrap_or_default();
         loop {
+            number =
+                number.checked_add(1).ok_or_else(|| RegistryError::Refused("there is no number left".to_owned()))?;
             let version = ModelVersion { name: name.to_owned(), version: number };
             let marker = identity.as_bytes().to_vec();
             match self.objects.put(&key(&version, UNFINISHED), marker, Condition::Absent).await {
@@ -136,7 +141,6 @@ impl ObjectRegistry {
                 // Another push took it and has come to its end already.
                 Ok(()) => self.objects.delete(&key(&version, UNFINISHED)).await?,
             }
-            number += 1;
         }
     }
 
@@ -151,6 +155,12 @@ impl ObjectRegistry {
         let found = self.read(version, file).await?;
         let condition = found.as_ref().map_or(Condition::Absent, |(_, tag)| Condition::Unchanged(tag));
         self.objects.put(&key(version, file), bytes, condition).await
+    }
+
+    /// Whether the deletion of a version was begun, and not brought to its end.
+    pub async fn is_half_deleted(&self, version: &ModelVersion) -> Result<bool, RegistryError> {
+        let begun = self.read(version, DELETED).await?.is_some();
+        Ok(begun && self.objects.list(&key(version, "")).await?.len() > 1)
     }
 
     /// Deletes a version, its manifest first. Its number is not given again.
@@ -187,6 +197,11 @@ impl ObjectRegistry {
     pub fn named(&self, key: &str) -> String {
         format!("{}/{key}", self.place.trim_end_matches('/'))
     }
+}
+
+/// The number of a version, as it is written and in no other way.
+fn version_number(text: &str) -> Option<u32> {
+    text.parse().ok().filter(|number: &u32| number.to_string() == text)
 }
 
 /// The key of a file of a version.

@@ -21,12 +21,18 @@ pub enum RegistryLocation {
         /// Its address, `http://…` or `https://…`, without a slash at the end.
         url: String,
     },
+    /// An address of no kind that codif knows, which holds a password: it is refused when it is opened, for whoever reads a
+    /// command line would print it.
+    Locked {
+        /// The address, without the password.
+        address: String,
+    },
 }
 
 /// A location that is none.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no model registry: write a directory, s3://BUCKET/PREFIX or mlflow+http://HOST:PORT")]
-pub struct LocationError(String);
+pub struct LocationError(pub String);
 
 impl FromStr for RegistryLocation {
     type Err = LocationError;
@@ -48,7 +54,8 @@ impl FromStr for RegistryLocation {
             return if host.trim_matches('/').is_empty() { Err(wrong()) } else { Ok(Self::Mlflow { url }) };
         }
         if text.is_empty() || text.contains("://") {
-            return Err(wrong());
+            let address = without_credentials(text);
+            return if address == text { Err(wrong()) } else { Ok(Self::Locked { address }) };
         }
         Ok(Self::Directory(text.into()))
     }
@@ -59,6 +66,7 @@ impl fmt::Display for RegistryLocation {
         match self {
             Self::Directory(directory) => write!(formatter, "{}", directory.display()),
             Self::S3 { bucket, prefix } => write!(formatter, "s3://{bucket}/{}", prefix.trim_end_matches('/')),
+            Self::Locked { address } => write!(formatter, "{address}"),
             Self::Mlflow { url } => write!(formatter, "mlflow+{}", without_credentials(url)),
         }
     }

@@ -52,6 +52,7 @@ pub struct S3Settings {
 #[derive(Clone, Debug)]
 pub struct S3 {
     client: Client,
+    endpoint: Option<String>,
     bucket: String,
     prefix: String,
 }
@@ -59,13 +60,18 @@ pub struct S3 {
 impl S3 {
     /// Makes the client; nothing is asked of the server. The prefix is empty or ends in `/`.
     pub async fn open(bucket: &str, prefix: &str, settings: &S3Settings) -> Result<Self, RegistryError> {
-        let client = client::client(settings).await?;
-        Ok(Self { client, bucket: bucket.to_owned(), prefix: prefix.to_owned() })
+        let (client, endpoint) = client::client(settings).await?;
+        Ok(Self { client, endpoint, bucket: bucket.to_owned(), prefix: prefix.to_owned() })
     }
 
     /// How messages name it.
     pub fn place(&self) -> String {
         format!("s3://{}/{}", self.bucket, self.prefix.trim_end_matches('/'))
+    }
+
+    /// The address of the server, when it is not AWS's own.
+    pub fn endpoint(&self) -> Option<&str> {
+        self.endpoint.as_deref()
     }
 
     /// See [`super::objects::Objects::list`].

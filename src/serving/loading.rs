@@ -11,8 +11,9 @@ use crate::model::manifest::Manifest;
 use crate::nomenclature::Nomenclatures;
 use crate::process::give_memory_back;
 use crate::registry::cache::Cache;
+use crate::registry::error::in_one_line;
 use crate::registry::fetch::{Fetched, fetch};
-use crate::registry::{ModelReference, Registry};
+use crate::registry::{ModelReference, Registry, RegistryError};
 
 /// Loads models of one registry.
 pub struct Loader {
@@ -70,9 +71,17 @@ impl Loader {
         self.load_from(cache.directory(&version), &version).await.ok()
     }
 
+    /// The models in production.
+    pub async fn in_production(&self) -> Result<Vec<ModelReference>, RegistryError> {
+        let references = self.registry.in_production().await?;
+        let names: Vec<&str> = references.iter().map(|reference| reference.name.as_str()).collect();
+        self.note(|cache| cache.remember_production(&names));
+        Ok(references)
+    }
+
     /// The models in production when the registry was asked last.
-    pub async fn in_production_once(&self) -> Option<Vec<ModelReference>> {
-        self.cache.as_ref()?.registry().ok()?.in_production().await.ok()
+    pub fn in_production_once(&self) -> Option<Vec<ModelReference>> {
+        self.cache.as_ref()?.in_production()
     }
 
     async fn load_from(&self, directory: PathBuf, version: &ModelVersion) -> Result<Coder, ServingError> {
@@ -85,17 +94,25 @@ impl Loader {
         Ok(loading.await.map_err(|error| ServingError::Lost(error.to_string()))??)
     }
 
-    /// Remembers that a reference meant this version, which came out right; old versions leave the cache.
+    /// Remembers that a reference means this version, which came out right; old versions leave the cache.
     pub fn remember(&self, reference: &ModelReference, version: &ModelVersion) {
-        let Some(cache) = &self.cache else { return };
-        if let Err(error) = cache.remember(reference, version) {
-            tracing::warn!(%error, "the cache of models cannot be written");
+        self.note(|cache| cache.remember(reference, version));
+    }
+
+    /// Notes that a version is still in use.
+    pub fn touch(&self, version: &ModelVersion) {
+        self.note(|cache| cache.touch(version).map_err(RegistryError::of_file(cache.directory(version))));
+    }
+
+    fn note(&self, note: impl FnOnce(&Cache) -> Result<(), RegistryError>) {
+        if let Some(Err(error)) = self.cache.as_ref().map(note) {
+            tracing::warn!(error = in_one_line(&error), "the cache of models cannot be written");
         }
     }
 
     /// Loads the models named, or every model in production when none is.
     pub async fn load_all(&self, references: &[ModelReference]) -> Result<Coders, ServingError> {
-        let references = if references.is_empty() { self.registry.in_production().await? } else { references.to_vec() };
+        let references = if references.is_empty() { self.in_production().await? } else { references.to_vec() };
         let mut coders = Vec::new();
         for reference in &references {
             let version = self.registry.resolve(reference).await?;

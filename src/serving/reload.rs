@@ -35,6 +35,8 @@ pub struct Followed {
     load_seconds: Option<f64>,
     checked_at: Option<Timestamp>,
     stale: Option<Failure>,
+    /// The version that was refused last: it is not tried again until somebody asks.
+    refused: Option<Failure>,
 }
 
 /// Follows the registry.
@@ -66,16 +68,17 @@ pub type Looked = (String, Role, Outcome);
 impl Followed {
     /// A model to follow that is not loaded yet.
     pub fn new(reference: ModelReference, role: Role, share: f64) -> Self {
-        let (coder, shadow, since, load_seconds, checked_at, stale) = (None, None, None, None, None, None);
-        Self { reference, role, share, coder, shadow, since, load_seconds, checked_at, stale }
+        let (coder, shadow, since, load_seconds, checked_at) = (None, None, None, None, None);
+        Self { reference, role, share, coder, shadow, since, load_seconds, checked_at, stale: None, refused: None }
     }
 
     /// A model that is in service already, and why it may be out of date.
     pub fn serving(reference: ModelReference, coder: Arc<Coder>, load_seconds: f64, stale: Option<Failure>) -> Self {
         let now = Some(now());
         let (coder, load_seconds) = (Some(coder), Some(load_seconds));
+        let refused = stale.clone().filter(|stale| stale.version.is_some());
         let new = Self::new(reference, Role::Production, 1.0);
-        Self { coder, since: now, load_seconds, checked_at: now, stale, ..new }
+        Self { coder, since: now, load_seconds, checked_at: now, stale, refused, ..new }
     }
 
     fn version(&self) -> Option<&ModelVersion> {
@@ -90,7 +93,9 @@ impl Followed {
             let version = version.map(ToString::to_string);
             tracing::warn!(model = %self.reference, version, reason, "the model could not be brought up to date");
         }
-        self.stale = Some(Failure { version: version.cloned(), reason: reason.clone(), since });
+        let failure = Failure { version: version.cloned(), reason: reason.clone(), since };
+        self.refused = version.map(|_| failure.clone()).or(self.refused.take());
+        self.stale = Some(failure);
         Outcome::Failed(reason)
     }
 }
@@ -140,7 +145,7 @@ impl Reloader {
     }
 
     /// Looks at the registry, for one model or for all. `again` tries a version once more that was refused.
-    async fn look_now(&self, name: Option<&str>, again: bool) -> Vec<Looked> {
+    async fn look_now(self: &Arc<Self>, name: Option<&str>, again: bool) -> Vec<Looked> {
         let mut followed = self.followed.lock().await;
         let mut outcomes = Vec::new();
         let mut changed = false;
@@ -149,19 +154,30 @@ impl Reloader {
             let outcome = self.bring_up_to_date(one, &loaded, again).await;
             loaded.extend(one.coder.clone());
             changed |= matches!(outcome, Outcome::Replaced(_));
-            self.metrics.stale(&one.reference.to_string(), one.stale.is_some());
             outcomes.push((one.reference.to_string(), one.role, outcome));
         }
         if changed {
             self.accompany(&mut followed);
             self.metrics.in_service(in_service(&followed));
         }
-        let forgotten = self.coders.iter().filter_map(|(id, _)| self.coders.slot(id));
-        if forgotten.filter(|slot| slot.forget_previous(self.keep_previous)).count() > 0 || changed {
-            give_memory_back();
-        }
+        followed.iter().for_each(|one| self.metrics.stale(&one.reference.to_string(), one.stale.is_some()));
         self.tell(&followed);
+        if changed {
+            self.forget_later();
+        }
         outcomes
+    }
+
+    /// Lets go of the versions before, once they were kept long enough.
+    fn forget_later(self: &Arc<Self>) {
+        let reloader = Arc::clone(self);
+        tokio::spawn(async move {
+            tokio::time::sleep(reloader.keep_previous).await;
+            let slots = reloader.coders.iter().filter_map(|(id, _)| reloader.coders.slot(id));
+            slots.for_each(|slot| slot.forget_previous(reloader.keep_previous));
+            reloader.tell(&reloader.followed.lock().await);
+            give_memory_back();
+        });
     }
 
     async fn bring_up_to_date(&self, one: &mut Followed, loaded: &[Arc<Coder>], again: bool) -> Outcome {
@@ -171,14 +187,18 @@ impl Reloader {
             Err(error) => return one.failed(None, &error.into()),
         };
         if one.version() == Some(&version) {
+            self.loader.touch(&version);
+            one.refused = None;
             if one.stale.take().is_some() {
                 tracing::info!(model = %one.reference, %version, "the model is up to date again");
             }
             return Outcome::Unchanged(version);
         }
-        let refused = one.stale.as_ref().filter(|stale| stale.version.as_ref() == Some(&version));
-        if let Some(refused) = refused.filter(|_| !again) {
-            return Outcome::Failed(refused.reason.clone());
+        let refused = one.refused.as_ref().filter(|refused| refused.version.as_ref() == Some(&version));
+        if let Some(refused) = refused.filter(|_| !again).cloned() {
+            let reason = refused.reason.clone();
+            one.stale = Some(refused);
+            return Outcome::Failed(reason);
         }
         let started = Instant::now();
         match self.coder(one, loaded, &version).await {
@@ -233,6 +253,7 @@ impl Reloader {
         one.coder = Some(coder);
         one.since = Some(now());
         one.stale = None;
+        one.refused = None;
     }
 
     /// Sets beside each coder in service what accompanies it: another version of its nomenclature, never the same. A shadow begins to
@@ -242,8 +263,17 @@ impl Reloader {
             let (mut canary, mut shadow) = (None, None);
             for one in followed.iter_mut().filter(|one| one.role != Role::Production) {
                 let other = one.coder.as_ref().filter(|coder| coder.nomenclature.id() == id);
+                if other.is_some() {
+                    one.shadow = None;
+                }
                 let Some(coder) = other.filter(|coder| coder.model != served.coder.model) else { continue };
-                if one.role == Role::Canary {
+                let is_taken = if one.role == Role::Canary { canary.is_some() } else { shadow.is_some() };
+                if is_taken {
+                    let reason = format!("another {} of {id} comes before it", one.role.name());
+                    let version = one.coder.take().map(|coder| ModelVersion::clone(&coder.model));
+                    one.stale = Some(Failure { version, reason, since: now() });
+                    one.refused.clone_from(&one.stale);
+                } else if one.role == Role::Canary {
                     canary = Some(Arc::new(Canary { coder: Arc::clone(coder), share: one.share }));
                 } else {
                     let kept = served.shadow.as_ref().filter(|kept| *kept.model() == *coder.model).map(Arc::clone);

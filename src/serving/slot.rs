@@ -50,11 +50,12 @@ impl Slot {
         self.served.load_full()
     }
 
-    /// Puts another coder in service; the one before is kept at hand. What accompanied it is for whoever accompanies to
-    /// set again: a version is not compared with itself.
+    /// Puts another coder in service; the one before is kept at hand. Its canary goes on, its shadow is for whoever accompanies to
+    /// set again: it was compared with the one before.
     pub fn replace(&self, coder: Arc<Coder>) {
         let before = self.served.load_full();
-        self.served.store(Arc::new(Served::only(coder)));
+        let canary = before.canary.clone().filter(|canary| canary.coder.model != coder.model);
+        self.served.store(Arc::new(Served { canary, ..Served::only(coder) }));
         *self.previous.lock().unwrap_or_else(PoisonError::into_inner) =
             Some((Arc::clone(&before.coder), Instant::now()));
     }
@@ -77,9 +78,9 @@ impl Slot {
         previous.as_ref().map(|(coder, _)| Arc::clone(&coder.model))
     }
 
-    /// Lets go of the coder before once it was kept long enough; whether it did.
-    pub fn forget_previous(&self, kept: Duration) -> bool {
+    /// Lets go of the coder before once it was kept long enough.
+    pub fn forget_previous(&self, kept: Duration) {
         let mut previous = self.previous.lock().unwrap_or_else(PoisonError::into_inner);
-        previous.take_if(|(_, since)| since.elapsed() >= kept).is_some()
+        drop(previous.take_if(|(_, since)| since.elapsed() >= kept));
     }
 }

@@ -10,8 +10,8 @@ use super::loading::Loader;
 use super::reload::Followed;
 use super::status::{Failure, now};
 use super::{Coders, ServingError};
-use crate::registry::ModelReference;
 use crate::registry::error::in_one_line;
+use crate::registry::{ModelReference, RegistryError};
 
 /// How long codif waits before it asks again: doubled each time, up to the longest.
 const FIRST_WAIT: Duration = Duration::from_millis(500);
@@ -41,9 +41,11 @@ pub async fn start(
 
 async fn load(loader: &Loader, references: &[ModelReference]) -> Result<(Coders, Vec<Followed>), ServingError> {
     let references = match references {
-        [] => match loader.registry.in_production().await {
+        [] => match loader.in_production().await {
             Ok(references) => references,
-            Err(error) => loader.in_production_once().await.ok_or(error)?,
+            // That nothing is in production is an answer, and no outage.
+            Err(error @ RegistryError::NothingInProduction(_)) => return Err(error.into()),
+            Err(error) => loader.in_production_once().ok_or(error)?,
         },
         named => named.to_vec(),
     };

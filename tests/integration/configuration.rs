@@ -11,12 +11,12 @@ type Pairs<'a> = &'a [(&'a str, &'a str)];
 const CHECK: [&str; 2] = ["serve", "--check-config"];
 
 /// The effective configuration as it is printed.
-fn printed(arguments: &[&str], environment: &[(&str, &str)]) -> String {
+pub fn printed(arguments: &[&str], environment: &[(&str, &str)]) -> String {
     succeeded(codif_with_environment(&[&CHECK[..], arguments].concat(), environment))
 }
 
 /// Each setting that is set, by its dotted key: its value as it is printed, and its origin.
-fn settings(printed: &str) -> BTreeMap<String, (String, String)> {
+pub fn settings(printed: &str) -> BTreeMap<String, (String, String)> {
     let mut table = String::new();
     let mut settings = BTreeMap::new();
     for line in printed.lines().filter(|line| !line.starts_with('#') && !line.is_empty()) {

@@ -18,13 +18,13 @@ fn new_key(arguments: &[&str]) -> (String, String) {
 }
 
 /// A key with one scope, and a file that knows it.
-fn key_with(scope: &str) -> (String, NamedTempFile) {
+pub fn key_with(scope: &str) -> (String, NamedTempFile) {
     let (key, table) = new_key(&["somebody", "--scope", scope]);
     (key, configuration(&table))
 }
 
 /// Posts with an API key in the usual header.
-fn post_with(key: &str, url: &str, body: &'static str) -> Reply {
+pub fn post_with(key: &str, url: &str, body: &'static str) -> Reply {
     let bearer = format!("Bearer {key}");
     post(url, &[("authorization", bearer.as_str())], body)
 }

@@ -22,9 +22,14 @@ pub struct Process {
 impl Process {
     /// `codif serve` with these flags.
     pub fn serve(arguments: &[&str]) -> Self {
-        let mut child = Command::new(env!("CARGO_BIN_EXE_codif"))
-            .arg("serve")
-            .args(arguments)
+        let mut command = Command::new(env!("CARGO_BIN_EXE_codif"));
+        command.arg("serve").args(arguments);
+        Self::start(command)
+    }
+
+    /// The codif of this command.
+    pub fn start(mut command: Command) -> Self {
+        let mut child = command
             .current_dir(env!("CARGO_MANIFEST_DIR"))
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -71,8 +76,17 @@ impl Process {
 
     /// Sends SIGTERM.
     pub fn terminate(&self) {
+        self.send("-TERM");
+    }
+
+    /// Sends SIGHUP.
+    pub fn hang_up(&self) {
+        self.send("-HUP");
+    }
+
+    fn send(&self, signal: &str) {
         let process = self.child.id().to_string();
-        assert!(Command::new("kill").args(["-TERM", process.as_str()]).status().unwrap().success());
+        assert!(Command::new("kill").args([signal, process.as_str()]).status().unwrap().success());
     }
 
     /// The exit status, which it must have soon; all its lines are there then.

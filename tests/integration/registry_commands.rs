@@ -7,6 +7,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 
 use crate::registries::{TestRegistry, files_below, in_each_registry, push_of};
+use crate::storage::{s3, s3_reader};
 use crate::support::{refusal, stderr, succeeded};
 use crate::tiny_models::{WORDS, code_of, tiny_version};
 use crate::version_files::{CARD, GOLDEN, VOCABULARY, WEIGHTS, files, flipped, is_version};
@@ -220,4 +221,23 @@ fn a_version_differs_from_another_in_what_is_named_and_from_itself_in_nothing() 
         let missing = registry.model(&["diff", "tiny:1", "tiny:3"]).output().unwrap();
         assert!(refusal(&missing).contains("there is no version 3"));
     });
+}
+
+#[test]
+fn who_may_only_read_reads_and_is_told_what_is_refused() {
+    let made = tempfile::tempdir().unwrap();
+    let version = tiny_version(made.path(), 0);
+    let (writer, reader) = (s3(), s3_reader());
+    let location = writer.registry();
+    let run = |whose: &crate::storage::TestS3, arguments: &[&str]| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_codif"));
+        command.arg("model").args(arguments).args(["--registry", &location]).envs(whose.environment());
+        command.output().unwrap()
+    };
+    assert_eq!(succeeded(run(&writer, &push_of(&version))), "tiny:1\n");
+    assert!(succeeded(run(&reader, &["verify", "tiny:1"])).starts_with("tiny:1 is right"));
+    for refused in [&["promote", "tiny", "1"][..], &push_of(&version), &["delete", "tiny:1"]] {
+        assert!(refusal(&run(&reader, refused)).contains("refuses: AccessDenied"), "{refused:?}");
+    }
+    assert!(succeeded(run(&writer, &["list"])).contains("versions 1"));
 }

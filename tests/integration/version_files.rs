@@ -29,7 +29,7 @@ pub fn is_version(directory: &Path, version: &Path, number: u32) -> bool {
     found == expected && manifest == original
 }
 
-fn manifest(directory: &Path) -> Value {
+pub fn manifest(directory: &Path) -> Value {
     serde_json::from_slice(&fs::read(directory.join(MANIFEST)).unwrap()).unwrap()
 }
 

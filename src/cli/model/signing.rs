@@ -4,8 +4,9 @@ use std::fs;
 use std::io::Write;
 use std::path::Path;
 
-use anyhow::Context;
+use anyhow::{Context, bail};
 
+use crate::model::bundle::parse_manifest;
 use crate::model::signature::{SIGNATURE_FILE, SigningKey};
 use crate::registry::{ModelReference, Registry};
 
@@ -19,6 +20,15 @@ pub async fn sign(
     let key = private_key(key)?;
     let version = registry.resolve(reference).await?;
     let manifest = registry.manifest(&version).await?;
+    let own = parse_manifest(&manifest)?;
+    if (own.name.as_str(), own.version) != (version.name.as_str(), version.version) {
+        // Its signature would say so, and be refused.
+        bail!(
+            "the manifest of {version} says that it is {}:{}: push it, which writes its name and number",
+            own.name,
+            own.version
+        );
+    }
     registry.put(&version, SIGNATURE_FILE, key.sign(&manifest)).await?;
     Ok(writeln!(output, "{version} is signed")?)
 }

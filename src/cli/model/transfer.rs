@@ -9,6 +9,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use super::signing::private_key;
 use crate::coding::ModelVersion;
+use crate::config::RegistryOptions;
 use crate::model::bundle::{self, Trust, parse_manifest};
 use crate::model::golden;
 use crate::model::manifest::Manifest;
@@ -18,7 +19,7 @@ use crate::registry::push::Push;
 use crate::registry::{ModelReference, Registry, RegistryLocation, Selector};
 
 /// A registry in a directory is made by what is first sent to it.
-pub fn make_directory(location: &RegistryLocation) -> anyhow::Result<()> {
+fn make_directory(location: &RegistryLocation) -> anyhow::Result<()> {
     if let RegistryLocation::Directory(root) = location {
         fs::create_dir_all(root).with_context(|| format!("cannot make the registry {}", root.display()))?;
     }
@@ -33,9 +34,9 @@ pub fn by_number(reference: &ModelReference) -> anyhow::Result<ModelVersion> {
     }
 }
 
-/// Verifies the version in a directory and sends it.
+/// Verifies the version in a directory and sends it. Nothing is touched before it is seen to be right.
 pub async fn push(
-    registry: &Registry,
+    options: &RegistryOptions,
     directory: &Path,
     name: &str,
     key: Option<&Path>,
@@ -44,9 +45,11 @@ pub async fn push(
     let key = key.map(private_key).transpose()?;
     let manifest = bundle::manifest(directory)?;
     bundle::load(directory, &Nomenclatures::embedded()?)?;
+    make_directory(&options.registry)?;
+    let registry = Registry::open(&options.registry, &options.s3()).await?;
     let bar = bytes_bar("sent", manifest.files.values().map(|file| file.bytes).sum());
     let push = Push { directory, manifest, name, key: key.as_ref() };
-    let version = push.send(registry, &|bytes| bar.inc(bytes)).await?;
+    let version = push.send(&registry, &|bytes| bar.inc(bytes)).await?;
     bar.finish_and_clear();
     Ok(writeln!(output, "{version}")?)
 }
@@ -58,6 +61,9 @@ pub async fn pull(
     directory: &Path,
     output: &mut dyn Write,
 ) -> anyhow::Result<()> {
+    if directory.file_name().is_none() {
+        bail!("{} has no name of its own: name the directory to make", directory.display());
+    }
     let version = registry.resolve(reference).await?;
     let manifest = registry.manifest(&version).await?;
     let same = fs::read(directory.join(Manifest::FILE)).is_ok_and(|found| found == manifest);

@@ -5,6 +5,7 @@ use serde_json::json;
 
 use super::Mlflow;
 use super::answers::history_key;
+use super::failure::Failure;
 use crate::registry::alias::Alias;
 use crate::registry::error::RegistryError;
 use crate::registry::objects::Tag;
@@ -37,11 +38,17 @@ impl Mlflow {
         }
         // The history first: if only it is written, it is ignored, and moving the alias again makes it right.
         let history = json!({ "name": name, "key": history_key(alias), "value": to.to_string() });
-        let IgnoredAny = self.client.post("registered-models/set-tag", &history).await?;
+        let lost = |failure| if matches!(failure, Failure::Existing(_)) { conflict() } else { failure.into() };
+        let IgnoredAny = self.client.post("registered-models/set-tag", &history).await.map_err(lost)?;
         let pointed = json!({ "name": name, "alias": alias, "version": to.current().to_string() });
-        let IgnoredAny = self.client.post("registered-models/alias", &pointed).await?;
+        let IgnoredAny = self.client.post("registered-models/alias", &pointed).await.map_err(lost)?;
         match self.alias(name, alias).await? {
-            Some((after, _)) if after.current() == to.current() => Ok(()),
+            Some((after, _)) if after == *to => Ok(()),
+            Some((after, _)) if after.current() == to.current() => {
+                // The history of one who came too late lies over ours.
+                let IgnoredAny = self.client.post("registered-models/set-tag", &history).await.map_err(lost)?;
+                Ok(())
+            }
             _ => Err(conflict()),
         }
     }

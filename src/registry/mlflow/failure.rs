@@ -75,6 +75,8 @@ impl Failure {
                 Self::Other(client.no_server(&format!("it answers {status} and leads to {leads}")))
             }
             (_, Some("RESOURCE_DOES_NOT_EXIST")) => Self::Missing(client.unexpected(said)),
+            // Two who write at once: the database of the server lets one of them through.
+            (_, Some("BAD_REQUEST")) if is_lost_race(&said) => Self::Existing(client.unexpected(said)),
             (_, Some("RESOURCE_ALREADY_EXISTS")) => Self::Existing(client.unexpected(said)),
             (_, Some("INVALID_PARAMETER_VALUE")) => {
                 Self::Other(RegistryError::Refused(format!("{place} refuses: {said}")))
@@ -83,6 +85,12 @@ impl Failure {
             (status, None) => Self::Other(client.no_server(&format!("it answers {status}"))),
         }
     }
+}
+
+/// How SQLite, PostgreSQL and MySQL say that a row is there already.
+fn is_lost_race(said: &str) -> bool {
+    let said = said.to_ascii_lowercase();
+    ["unique constraint", "duplicate key", "duplicate entry"].iter().any(|words| said.contains(words))
 }
 
 impl From<RegistryError> for Failure {

@@ -37,8 +37,8 @@ const ATTEMPTS: u32 = 3;
 /// The region of servers that have none, and the one AWS takes for its oldest buckets.
 const DEFAULT_REGION: &str = "us-east-1";
 
-/// Makes the client. It asks nothing of S3; without region and endpoint it looks whether this machine is one of AWS.
-pub(super) async fn client(settings: &S3Settings) -> Result<Client, RegistryError> {
+/// Makes the client, and tells which endpoint it asks when that is not AWS's own. It asks nothing of S3; without region and endpoint it looks whether this machine is one of AWS.
+pub(super) async fn client(settings: &S3Settings) -> Result<(Client, Option<String>), RegistryError> {
     let variable = |name: &str| std::env::var(name).ok();
     let (endpoint, endpoint_of_before) = (told(settings.endpoint.as_deref(), variable)?, told_before(variable)?);
     let http_client = http_client(authorities(settings, variable).await?)?;
@@ -73,9 +73,9 @@ pub(super) async fn client(settings: &S3Settings) -> Result<Client, RegistryErro
         );
     // A variable that is set to nothing is an endpoint to the SDK, one that cannot be called.
     if endpoint.is_some() || variable(OF_S3).is_some() {
-        config.set_endpoint_url(endpoint);
+        config.set_endpoint_url(endpoint.clone());
     }
-    Ok(Client::from_conf(config.build()))
+    Ok((Client::from_conf(config.build()), endpoint))
 }
 
 /// For requests that are repeated here and not by the SDK: how long the head of the answer may take, counted from when
