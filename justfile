@@ -31,6 +31,24 @@ soak:
     cargo build --release --bin codif
     benches/soak.sh
 
+# Start, memory and latency while a large model is swapped, for docs/REGISTRY.md.
+registry *megabytes:
+    cargo build --release --bin codif
+    benches/registry.sh {{megabytes}}
+
+# Ways to bring a large version into memory, for docs/REGISTRY.md: FILE is its model.safetensors (benches/big_model.py makes one).
+reading file:
+    cargo build --release --example reading
+    benches/reading.sh {{file}}
+
+# A hundred thousand requests during a hundred swaps.
+swaps requests="100000" swaps="100":
+    CODIF_SWAP_REQUESTS={{requests}} CODIF_SWAPS={{swaps}} cargo nextest run --release hot_swap
+
+# Build the container image with buildah, as root on Debian, and run it: ten minutes the first time.
+image:
+    tests/image.sh
+
 # Measure the reference fastText library on the same texts.
 peers:
     benches/peers/accuracy.sh

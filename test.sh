@@ -26,12 +26,16 @@ install_deny() {
 browser() (
     [ -x "${CHROMIUM:-/usr/bin/chromium}" ] || debian chromium || exit
     (cd tests/browser && npm ci --prefer-offline --no-audit --no-fund --silent) || exit
-    codif=$target/release/codif log=$(mktemp)
-    trap 'stop_servers; rm -f "$log"' EXIT
+    codif=$target/release/codif work=$(mktemp -d)
+    trap 'stop_servers; rm -rf "$work"' EXIT
     trap 'exit 130' INT
     trap 'exit 143' TERM
-    serve "$log" || exit
-    cd tests/browser && CODIF_URL=$url npm test --silent
+    # The shipped models, and one of them once more on trial.
+    cp -r models/ape-naf2008 models/ape-naf2025 "$work" || exit
+    "$codif" model push models/ape-naf2008/versions/1 --name ape-naf2008 --registry "$work" || exit
+    "$codif" model promote ape-naf2008 2 --alias candidate --registry "$work" || exit
+    serve "$work/log" -- --registry "$work" --shadow ape-naf2008@candidate || exit
+    cd tests/browser && CODIF_URL=$url npm test --silent && CODIF_URL=$operations npm run test:admin --silent
 )
 
 step "format" cargo fmt --check
