@@ -15,6 +15,7 @@ pub mod listing;
 pub mod location;
 
 pub mod mlflow;
+pub mod object;
 pub mod objects;
 pub mod push;
 pub mod reference;
@@ -32,7 +33,8 @@ use alias::Alias;
 use directory::Directory;
 use layout::ObjectRegistry;
 use mlflow::Mlflow;
-use objects::{Objects, Sink, Tag};
+use object::{Sink, Tag};
+use objects::Objects;
 use s3::{S3, S3Settings};
 
 /// The alias that is served.

@@ -11,7 +11,7 @@ use askama::Template;
 use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::coding::ModelVersion;
-use crate::model::bundle::digest;
+use crate::model::digest::digest;
 use crate::model::manifest::{CorpusDigest, Manifest};
 use crate::nomenclature::{Nomenclature, Nomenclatures};
 use crate::registry::s3::S3Settings;

@@ -1,6 +1,6 @@
 //! `/admin` and `/admin/models`: what is served, how it follows the registry, and how far shadows agree with it.
 
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use askama::Template;
 use axum::Json;
@@ -9,7 +9,6 @@ use axum::response::{Html, IntoResponse, Response};
 use serde_json::{Value, json};
 
 use super::error::Problem;
-use super::operations::Operations;
 use super::with_header;
 use crate::serving::reload::{Looked, Outcome, Reloader};
 use crate::serving::status::{ModelStatus, Role};
@@ -19,18 +18,22 @@ use crate::ui::admin::AdminPage;
 const CONTENT_SECURITY_POLICY: &str =
     "default-src 'none'; style-src 'self'; img-src data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-fn reloader(operations: &Operations) -> Result<Arc<Reloader>, Problem> {
+/// What follows the registry, once models are in service.
+#[derive(Clone, Default)]
+pub struct Following(pub Arc<OnceLock<Arc<Reloader>>>);
+
+fn reloader(following: &Following) -> Result<Arc<Reloader>, Problem> {
     let starting = || Problem::not_ready("starting: no model is in service yet");
-    operations.reloader.get().map(Arc::clone).ok_or_else(starting)
+    following.0.get().map(Arc::clone).ok_or_else(starting)
 }
 
-fn status(operations: &Operations) -> Vec<ModelStatus> {
-    operations.reloader.get().map(|reloader| reloader.status()).unwrap_or_default()
+fn status(following: &Following) -> Vec<ModelStatus> {
+    following.0.get().map(|reloader| reloader.status()).unwrap_or_default()
 }
 
 /// For the probe: each version in service, then what may be out of date.
-pub fn summary(operations: &Operations) -> String {
-    let status = status(operations);
+pub fn summary(following: &Following) -> String {
+    let status = status(following);
     let versions = status.iter().filter(|model| model.answers()).filter_map(|model| model.version.as_ref());
     let production = status.iter().filter(|model| model.role == Role::Production);
     let stale = production.filter_map(|model| Some((&model.reference, model.stale.as_ref()?)));
@@ -42,16 +45,13 @@ pub fn summary(operations: &Operations) -> String {
 }
 
 /// Each model: its version, the one before, since when, why it may be out of date, how far its shadow agrees.
-pub async fn models(State(operations): State<Operations>) -> Result<Json<Vec<ModelStatus>>, Problem> {
-    reloader(&operations).map(|reloader| Json(reloader.status()))
+pub async fn models(State(following): State<Following>) -> Result<Json<Vec<ModelStatus>>, Problem> {
+    reloader(&following).map(|reloader| Json(reloader.status()))
 }
 
 /// Looks at the registry now for one model, and says what came of it. A version that was refused is tried again.
-pub async fn reload(
-    State(operations): State<Operations>,
-    Path(name): Path<String>,
-) -> Result<Json<Vec<Value>>, Problem> {
-    let looked = reloader(&operations)?.look(Some(name.clone()), true).await.map_err(Problem::internal)?;
+pub async fn reload(State(following): State<Following>, Path(name): Path<String>) -> Result<Json<Vec<Value>>, Problem> {
+    let looked = reloader(&following)?.look(Some(name.clone()), true).await.map_err(Problem::internal)?;
     if looked.is_empty() {
         return Err(Problem::unknown("unknown_model", format!("no model {name:?} is followed here")));
     }
@@ -78,8 +78,8 @@ pub async fn reload(
 }
 
 /// The same for people.
-pub async fn page(State(operations): State<Operations>) -> Result<Response, Problem> {
-    let page = AdminPage { models: status(&operations) };
+pub async fn page(State(following): State<Following>) -> Result<Response, Problem> {
+    let page = AdminPage { models: status(&following) };
     let response = Html(page.render().map_err(Problem::internal)?).into_response();
     Ok(with_header(response, "content-security-policy", CONTENT_SECURITY_POLICY))
 }

@@ -1,21 +1,21 @@
 //! `/livez`, `/readyz`, `/startupz`, `/metrics` and `/admin`, on the operations port.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
+use axum::extract::{FromRef, State};
 use axum::http::header::CONTENT_TYPE;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{get, post};
 use tower_http::catch_panic::CatchPanicLayer;
 
+use super::admin::Following;
 use super::auth::{self, Access};
 use super::error::{self, Problem};
 use super::lifecycle::{Lifecycle, Phase};
 use super::{admin, page};
 use crate::config::effective::Effective;
-use crate::serving::reload::Reloader;
 use crate::telemetry::Metrics;
 use crate::telemetry::log_writer::LogWriter;
 
@@ -25,13 +25,19 @@ pub struct Operations {
     /// Where the process stands.
     pub lifecycle: Lifecycle,
     /// What follows the registry, once models are in service.
-    pub reloader: Arc<OnceLock<Arc<Reloader>>>,
+    pub following: Following,
     /// The metrics.
     pub metrics: Arc<Metrics>,
     /// Knows how many log lines were lost.
     pub log: LogWriter,
     /// The configuration in force.
     pub configuration: Effective,
+}
+
+impl FromRef<Operations> for Following {
+    fn from_ref(operations: &Operations) -> Self {
+        operations.following.clone()
+    }
 }
 
 /// The operations port. Probes never ask who calls.
@@ -70,7 +76,7 @@ async fn ready(State(operations): State<Operations>) -> Result<String, Problem> 
             Err(Problem::not_ready(format!("starting: there are no models yet: {reason}")))
         }
         Phase::Draining => Err(Problem::not_ready("draining: codif was asked to stop")),
-        Phase::Ready => Ok(admin::summary(&operations)),
+        Phase::Ready => Ok(admin::summary(&operations.following)),
     }
 }
 

@@ -6,7 +6,7 @@ pub mod patience;
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
-use std::sync::{Arc, OnceLock};
+use std::sync::Arc;
 
 use anyhow::Context;
 use hyper_util::server::graceful::GracefulShutdown;
@@ -15,6 +15,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
+use super::admin::Following;
 use super::auth::Access;
 use super::lifecycle::{Lifecycle, Phase};
 use super::operations::{self, Operations};
@@ -57,7 +58,7 @@ impl Server {
         let telemetry = start_logs(&self.options.telemetry)?;
         let metrics = Arc::new(Metrics::new().context("cannot set up the metrics")?);
         let lifecycle = Lifecycle::default();
-        let reloader = Arc::<OnceLock<_>>::default();
+        let following = Following::default();
         let mut signals = Signals::listen()?;
         let hang_ups = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
         let public_listener = open(self.options.listen.listen, "--listen").await?;
@@ -66,7 +67,7 @@ impl Server {
 
         let operations = Operations {
             lifecycle: lifecycle.clone(),
-            reloader: Arc::clone(&reloader),
+            following: following.clone(),
             metrics: metrics.clone(),
             log: telemetry.writer(),
             configuration: self.configuration.clone(),
@@ -93,10 +94,10 @@ impl Server {
         let coders = Arc::new(coders);
         followed.extend(on_trial(&self.options.reload));
         let keep = self.options.reload.keep_previous;
-        let following = Reloader::new(loader, Arc::clone(&coders), followed, metrics.clone(), keep)?;
-        let following = Arc::clone(reloader.get_or_init(|| Arc::new(following)));
-        tokio::spawn(Arc::clone(&following).follow(self.options.reload.interval));
-        tokio::spawn(look_at_hang_ups(hang_ups, following));
+        let reloader = Arc::new(Reloader::new(loader, Arc::clone(&coders), followed, metrics.clone(), keep)?);
+        following.0.get_or_init(|| Arc::clone(&reloader));
+        tokio::spawn(Arc::clone(&reloader).follow(self.options.reload.interval));
+        tokio::spawn(look_at_hang_ups(hang_ups, reloader));
         let app = Application::new(&self.options, self.access.clone(), coders, metrics.clone())?;
         let reception = Reception {
             service: public(Arc::new(app)),

@@ -7,11 +7,11 @@ use std::path::Path;
 
 use candle_core::Device;
 use serde::Deserialize;
-use sha2::{Digest, Sha256};
 
 use super::assembly::assemble;
+use super::digest::{FileDigest, Hashed};
 use super::error::{ModelError, ModelFault};
-use super::manifest::{FileDigest, Manifest};
+use super::manifest::Manifest;
 use super::signature::{PublicKey, SIGNATURE_FILE};
 use super::weights::Weights;
 use super::{golden, signature, weights};
@@ -179,7 +179,7 @@ impl Bundle<'_> {
                 let found = FileDigest { bytes: length, ..expected.clone() };
                 return Err(ModelFault::difference(&found, expected).unwrap_or(ModelFault::NotListed));
             }
-            let mut file = Hashed { inner: file, hash: Sha256::new(), bytes: 0 };
+            let mut file = Hashed::new(file);
             let made = make(&mut file, length);
             std::io::copy(&mut file, &mut std::io::sink())?;
             // A file that is not what it should be is damaged, whatever was found in it before.
@@ -187,31 +187,4 @@ impl Bundle<'_> {
         };
         read().map_err(|fault| fault.of(&path))
     }
-}
-
-/// A reader whose digest is known at its end.
-struct Hashed<R> {
-    inner: R,
-    hash: Sha256,
-    bytes: u64,
-}
-
-impl<R: Read> Read for Hashed<R> {
-    fn read(&mut self, buffer: &mut [u8]) -> std::io::Result<usize> {
-        let length = self.inner.read(buffer)?;
-        self.hash.update(buffer.get(..length).unwrap_or_default());
-        self.bytes += length as u64;
-        Ok(length)
-    }
-}
-
-impl<R> Hashed<R> {
-    fn digest(&self) -> FileDigest {
-        FileDigest { sha256: hex::encode(self.hash.clone().finalize()), bytes: self.bytes }
-    }
-}
-
-/// Size and digest of bytes.
-pub fn digest(bytes: &[u8]) -> FileDigest {
-    FileDigest { sha256: hex::encode(Sha256::digest(bytes)), bytes: bytes.len() as u64 }
 }

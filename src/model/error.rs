@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::manifest::FileDigest;
+use super::digest::FileDigest;
 
 /// A model that cannot be used.
 #[derive(Debug, thiserror::Error)]

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+use super::digest::FileDigest;
 use super::weights::Sizes;
 use crate::coding::activity::Covariate;
 use crate::coding::classifier::Loss;
@@ -204,14 +205,4 @@ pub struct CorpusDigest {
     pub sha256: String,
     /// Lines used.
     pub lines: usize,
-}
-
-/// Size and digest of a file.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FileDigest {
-    /// SHA-256 in hexadecimal.
-    pub sha256: String,
-    /// Size in bytes.
-    pub bytes: u64,
 }

@@ -5,7 +5,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 
 use super::assembly::assemble;
-use super::bundle::{VOCABULARY_FILE, digest};
+use super::bundle::VOCABULARY_FILE;
+use super::digest::digest;
 use super::error::{ModelError, ModelFault};
 use super::golden::{self, GoldenCase};
 use super::manifest::Manifest;

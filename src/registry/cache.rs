@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 
 use super::alias::Alias;
 use super::directory::Directory;
-use super::objects::Condition;
+use super::object::Condition;
 use super::{ModelReference, PRODUCTION, Registry, RegistryError, Selector};
 use crate::coding::ModelVersion;
 

@@ -9,8 +9,8 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use super::error::RegistryError;
-use super::objects::{Condition, Listed, Sent, Sink, Tag};
-use crate::model::manifest::FileDigest;
+use super::object::{Condition, Listed, Sent, Sink, Tag};
+use crate::model::digest::FileDigest;
 
 /// Bytes read at once.
 const CHUNK: usize = 256 << 10;

@@ -12,8 +12,9 @@ use super::directory::{each_chunk, sync_folder};
 use super::{Registry, RegistryError};
 use crate::coding::ModelVersion;
 use crate::model::bundle::parse_manifest;
+use crate::model::digest::FileDigest;
 use crate::model::error::{ModelError, ModelFault};
-use crate::model::manifest::{FileDigest, Manifest};
+use crate::model::manifest::Manifest;
 use crate::model::signature::SIGNATURE_FILE;
 
 /// Why a version cannot be fetched.

@@ -4,8 +4,9 @@ use std::path::Path;
 
 use super::directory::Directory;
 use super::error::RegistryError;
+use super::object::{Condition, Listed, Sent, Sink, Tag};
 use super::s3::S3;
-use crate::model::manifest::FileDigest;
+use crate::model::digest::FileDigest;
 
 /// Where the objects of a registry are kept. Keys are relative to the registry's root, parts separated by `/`.
 #[derive(Clone, Debug)]
@@ -15,33 +16,6 @@ pub enum Objects {
     /// Objects below a prefix of a bucket.
     S3(S3),
 }
-
-/// An object, as a listing tells it.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Listed {
-    /// Its key.
-    pub key: String,
-    /// Its size.
-    pub bytes: u64,
-}
-
-/// What tells one state of an object from another: an opaque value, S3's ETag.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Tag(pub String);
-
-/// What must hold for a write to happen.
-#[derive(Clone, Copy, Debug)]
-pub enum Condition<'a> {
-    /// There is no object of this key.
-    Absent,
-    /// The object is in this state.
-    Unchanged(&'a Tag),
-}
-
-/// Takes the bytes of a download as they come; an error ends it.
-pub type Sink<'a> = dyn FnMut(&[u8]) -> std::io::Result<()> + Send + 'a;
-/// Told how many more bytes were sent.
-pub type Sent<'a> = dyn Fn(u64) + Send + Sync + 'a;
 
 impl Objects {
     /// What is below a prefix that ends in `/` or is empty, by key.

@@ -2,10 +2,11 @@
 
 use std::path::Path;
 
-use super::objects::Sent;
+use super::object::Sent;
 use super::{Registry, RegistryError};
 use crate::coding::ModelVersion;
-use crate::model::manifest::{FileDigest, Manifest};
+use crate::model::digest::FileDigest;
+use crate::model::manifest::Manifest;
 use crate::model::signature::{SIGNATURE_FILE, SigningKey};
 
 /// A version to send.
@@ -64,7 +65,7 @@ impl Push<'_> {
     /// What tells this version from others, whatever its number: the digest of its manifest.
     fn identity(&self) -> Result<String, RegistryError> {
         let nameless = Manifest { name: String::new(), version: 0, ..self.manifest.clone() };
-        Ok(crate::model::bundle::digest(&written(&nameless)?).sha256)
+        Ok(crate::model::digest::digest(&written(&nameless)?).sha256)
     }
 }
 

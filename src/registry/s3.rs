@@ -25,7 +25,7 @@ use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Error;
 use bytes::Bytes;
 
 use super::error::RegistryError;
-use super::objects::{Condition, Listed, Tag};
+use super::object::{Condition, Listed, Tag};
 use errors::is_missing;
 use retry::{again, pause};
 use sending::Share;

@@ -7,7 +7,8 @@ use arc_swap::ArcSwap;
 
 use super::canary::Canary;
 use super::shadow::Shadow;
-use crate::coding::{Coder, ModelVersion};
+use crate::coding::activity::Activity;
+use crate::coding::{Coder, Coding, CodingOptions, ModelVersion, Stage};
 
 /// What serves a nomenclature at a moment. It never changes: a request holds it from its first look to its answer.
 #[derive(Clone)]
@@ -24,6 +25,35 @@ impl Served {
     /// One coder alone.
     pub fn only(coder: Arc<Coder>) -> Self {
         Self { coder, canary: None, shadow: None }
+    }
+}
+
+impl Served {
+    /// The coder that made a coding.
+    pub fn coder_of(&self, coding: &Coding) -> &Coder {
+        let canary = self.canary.as_ref().map(|canary| canary.coder.as_ref());
+        canary.filter(|coder| Arc::ptr_eq(&coder.model, &coding.model)).unwrap_or(&self.coder)
+    }
+
+    /// Codes activities, some of them by the canary. `ids` are the activities' own, in their order; none for what has none.
+    pub fn code(
+        &self,
+        activities: &[Activity],
+        ids: &[Option<&str>],
+        options: CodingOptions,
+        done: &mut dyn FnMut(Stage),
+    ) -> candle_core::Result<Vec<Coding>> {
+        let Some(canary) = &self.canary else { return self.coder.code_watched(activities, options, done) };
+        let ids = ids.iter().copied().chain(std::iter::repeat(None));
+        let chosen: Vec<bool> = activities.iter().zip(ids).map(|(activity, id)| canary.answers(id, activity)).collect();
+        let of = |wanted: bool| {
+            let those = activities.iter().zip(&chosen).filter(|(_, chosen)| **chosen == wanted);
+            those.map(|(activity, _)| activity.clone()).collect::<Vec<_>>()
+        };
+        let mut by_canary = canary.coder.code_watched(&of(true), options, done)?.into_iter();
+        let mut by_coder = self.coder.code_watched(&of(false), options, done)?.into_iter();
+        let in_order = chosen.iter().filter_map(|chosen| if *chosen { by_canary.next() } else { by_coder.next() });
+        Ok(in_order.collect())
     }
 }
 

@@ -4,7 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Output;
 
-use codif::model::bundle::digest;
+use codif::model::digest::digest;
 use serde_json::{Value, json};
 
 use crate::damages::{Damage, damages};

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 
-use codif::model::bundle::digest;
+use codif::model::digest::digest;
 use serde_json::Value;
 
 pub const MANIFEST: &str = "manifest.json";

@@ -8,7 +8,7 @@ use super::answers::history_key;
 use super::failure::Failure;
 use crate::registry::alias::Alias;
 use crate::registry::error::RegistryError;
-use crate::registry::objects::Tag;
+use crate::registry::object::Tag;
 
 impl Mlflow {
     /// An alias and its state, in one small request. Its history is known as far as codif moved it last.

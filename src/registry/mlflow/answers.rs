@@ -6,7 +6,7 @@ use serde::de::{DeserializeOwned, Error};
 use serde::{Deserialize, Deserializer};
 
 use crate::registry::alias::Alias;
-use crate::registry::objects::Tag;
+use crate::registry::object::Tag;
 
 /// A page of what a search found.
 pub trait Page: DeserializeOwned {

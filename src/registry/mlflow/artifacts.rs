@@ -5,10 +5,11 @@ use std::path::Path;
 use super::client::Client;
 use super::proxy::Proxy;
 use super::uri::ArtifactUri;
-use crate::model::manifest::FileDigest;
+use crate::model::digest::FileDigest;
 use crate::registry::directory::Directory;
 use crate::registry::error::RegistryError;
-use crate::registry::objects::{Condition, Listed, Objects, Sent, Sink};
+use crate::registry::object::{Condition, Listed, Sent, Sink};
+use crate::registry::objects::Objects;
 use crate::registry::s3::{S3, S3Settings};
 
 /// A folder of artefacts.

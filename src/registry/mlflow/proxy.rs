@@ -12,7 +12,7 @@ use super::answers::FolderContents;
 use super::client::{Client, below};
 use super::failure::Failure;
 use crate::registry::error::RegistryError;
-use crate::registry::objects::{Listed, Sink};
+use crate::registry::object::{Listed, Sink};
 
 /// Where the artefacts are below the address of a server.
 const INTERFACE: [&str; 4] = ["api", "2.0", "mlflow-artifacts", "artifacts"];

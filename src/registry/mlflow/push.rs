@@ -12,9 +12,10 @@ use super::failure::{Failure, if_new, if_there};
 use super::models::{IDENTITY, WHOLE};
 use super::versions::FOLDER;
 use crate::coding::ModelVersion;
-use crate::model::manifest::{FileDigest, Manifest};
+use crate::model::digest::FileDigest;
+use crate::model::manifest::Manifest;
 use crate::registry::error::RegistryError;
-use crate::registry::objects::Sent;
+use crate::registry::object::Sent;
 
 /// The experiment that the runs of pushes belong to.
 const EXPERIMENT: &str = "codif";

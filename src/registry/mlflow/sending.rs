@@ -14,9 +14,9 @@ use tokio::sync::mpsc::{UnboundedReceiver, UnboundedSender, unbounded_channel};
 
 use super::failure::Failure;
 use super::proxy::{ATTEMPTS, Proxy, pause};
-use crate::model::manifest::FileDigest;
+use crate::model::digest::FileDigest;
 use crate::registry::error::RegistryError;
-use crate::registry::objects::Sent;
+use crate::registry::object::Sent;
 
 /// Bytes read and sent at once.
 const CHUNK: usize = 256 << 10;

@@ -8,10 +8,10 @@ use super::artifacts::Artifacts;
 use super::failure::if_there;
 use super::uri::of_run;
 use crate::coding::ModelVersion;
-use crate::model::bundle::digest;
+use crate::model::digest::digest;
 use crate::model::manifest::Manifest;
 use crate::registry::error::RegistryError;
-use crate::registry::objects::{Listed, Sink, Tag};
+use crate::registry::object::{Listed, Sink, Tag};
 
 /// The folder of a version's artefacts that may hold what is codif's, beside its root.
 pub const FOLDER: &str = "codif";

@@ -5,7 +5,7 @@ use super::client::{ANSWERING, once};
 use super::errors::is_unsatisfiable;
 use super::retry::{again, pause};
 use crate::registry::error::RegistryError;
-use crate::registry::objects::Sink;
+use crate::registry::object::Sink;
 
 /// How many attempts may bring nothing, one after the other.
 const ATTEMPTS_IN_VAIN: u32 = 5;

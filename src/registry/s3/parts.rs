@@ -15,9 +15,9 @@ use super::retry::{again, pause};
 use super::sending::{SHA256, Share, in_pieces};
 use super::unfinished::Unfinished;
 use super::upload::ATTEMPTS;
-use crate::model::manifest::FileDigest;
+use crate::model::digest::FileDigest;
 use crate::registry::error::RegistryError;
-use crate::registry::objects::Sent;
+use crate::registry::object::Sent;
 
 /// Smallest part, but for the last one.
 const SMALLEST_PART: u64 = 16 << 20;

@@ -9,7 +9,7 @@ use bytes::Bytes;
 use md5::Md5;
 use sha2::{Digest, Sha256};
 
-use crate::model::manifest::FileDigest;
+use crate::model::digest::FileDigest;
 use crate::registry::error::RegistryError;
 
 /// A part of a file.

@@ -18,7 +18,7 @@ use hyper::body::{Body, Frame, SizeHint};
 use super::S3;
 use super::client::once;
 use crate::registry::error::RegistryError;
-use crate::registry::objects::{Condition, Sent};
+use crate::registry::object::{Condition, Sent};
 
 /// The digest of an object's bytes, as metadata.
 pub(super) const SHA256: &str = "sha256";

@@ -7,7 +7,7 @@ use std::path::Path;
 use super::S3;
 use super::parts::{part_size, parts};
 use super::reading::{Part, Reader};
-use crate::model::manifest::FileDigest;
+use crate::model::digest::FileDigest;
 use crate::registry::error::RegistryError;
 
 /// An upload that was begun.

@@ -8,9 +8,9 @@ use super::S3;
 use super::reading::Reader;
 use super::retry::{again, pause};
 use super::sending::{SHA256, Share};
-use crate::model::manifest::FileDigest;
+use crate::model::digest::FileDigest;
 use crate::registry::error::RegistryError;
-use crate::registry::objects::{Condition, Sent};
+use crate::registry::object::{Condition, Sent};
 
 /// Largest file that is sent in one request.
 const LARGEST_WHOLE: u64 = 16 << 20;
