@@ -72,13 +72,14 @@ impl FaultProxy {
     pub fn set_times(&self, fault: Fault, connections: u32) {
         let mut setting = self.shared.setting.lock().unwrap();
         setting.fault = fault;
-        setting.left = connections;
+        (setting.times, setting.left) = (connections, connections);
         setting.number += 1;
     }
 
-    /// How many connections were made to it.
-    pub fn connections(&self) -> u64 {
-        self.shared.connections.load(Ordering::Relaxed)
+    /// How many connections it has happened to.
+    pub fn struck(&self) -> u32 {
+        let setting = self.shared.setting.lock().unwrap();
+        setting.times - setting.left
     }
 
     /// How many bytes were sent to it, whether or not it passed them on.
@@ -105,7 +106,9 @@ impl Drop for FaultProxy {
 #[derive(Default)]
 struct Setting {
     fault: Fault,
-    /// On how many more connections.
+    /// On how many connections.
+    times: u32,
+    /// On how many more.
     left: u32,
     /// Tells it from earlier ones.
     number: u64,
@@ -117,7 +120,6 @@ struct Setting {
 struct Shared {
     setting: Mutex<Setting>,
     over: Condvar,
-    connections: AtomicU64,
     bytes_up: AtomicU64,
     open: Mutex<Vec<Weak<Connection>>>,
 }
@@ -128,7 +130,6 @@ impl Shared {
             if self.is_over() {
                 return;
             }
-            self.connections.fetch_add(1, Ordering::Relaxed);
             let (shared, upstream) = (Arc::clone(self), upstream.to_owned());
             std::thread::spawn(move || shared.serve(client, &upstream));
         }
