@@ -134,10 +134,16 @@ impl Registry {
 
     /// References to every model in production.
     pub async fn in_production(&self) -> Result<Vec<ModelReference>, RegistryError> {
-        let models = self.models().await?.into_iter().filter(|model| model.aliases.contains_key(PRODUCTION));
-        let selector = || Selector::Alias(PRODUCTION.to_owned());
-        let references: Vec<ModelReference> =
-            models.map(|model| ModelReference { name: model.name, selector: selector() }).collect();
+        let mut references = Vec::new();
+        for model in self.models().await? {
+            let is_in_production = match self {
+                // An alias that cannot be read is left out of a listing; here it would be a model that silently is not served.
+                Self::Objects(registry) => registry.alias(&model.name, PRODUCTION).await?.is_some(),
+                Self::Mlflow(_) => model.aliases.contains_key(PRODUCTION),
+            };
+            let selector = Selector::Alias(PRODUCTION.to_owned());
+            references.extend(is_in_production.then_some(ModelReference { name: model.name, selector }));
+        }
         if references.is_empty() {
             return Err(RegistryError::NothingInProduction(self.place()));
         }

@@ -17,7 +17,7 @@ use std::sync::Arc;
 
 use crate::coding::activity::Activity;
 use crate::coding::{Coder, Coding, CodingOptions, Stage};
-use crate::model::error::ModelError;
+use crate::model::error::{ModelError, ModelFault};
 use crate::nomenclature::{NomenclatureError, Nomenclatures};
 use crate::registry::RegistryError;
 use crate::registry::fetch::FetchError;
@@ -76,6 +76,15 @@ impl From<FetchError> for ServingError {
 }
 
 impl ServingError {
+    /// Whether it is the version's own fault: the same version would fail again.
+    pub fn is_of_the_version(&self) -> bool {
+        match self {
+            Self::Model(error) => !matches!(error.fault, ModelFault::Unreadable(_)),
+            Self::OtherNomenclature { .. } => true,
+            _ => false,
+        }
+    }
+
     /// Whether the same may succeed later without anybody changing anything.
     pub fn may_pass(&self) -> bool {
         matches!(self, Self::Registry(error) if error.may_pass())

@@ -135,10 +135,14 @@ async fn run_async(arguments: ModelArguments, output: &mut dyn Write) -> anyhow:
         ModelCommand::Show { model, json } => show::show(&registry, &model, json, output).await,
         // Opens its registry itself, which may not be there yet.
         ModelCommand::Push { .. } => Ok(()),
-        ModelCommand::Pull { model, directory } => transfer::pull(&registry, &model, &directory, output).await,
+        ModelCommand::Pull { model, directory } => {
+            transfer::pull(&registry, (&model, &options.trust()), &directory, output).await
+        }
         ModelCommand::Verify { model, key } => {
             let mut trust = options.trust();
-            trust.keys.extend(key.into_iter().flat_map(|keys| keys.0));
+            if let Some(key) = key {
+                trust.keys = key.0;
+            }
             transfer::verify(&registry, &model, &trust, output).await
         }
         ModelCommand::Sign { model, key } => signing::sign(&registry, &model, &key, output).await,

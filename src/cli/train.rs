@@ -122,7 +122,7 @@ pub fn run(arguments: TrainArguments, output: &mut dyn Write) -> anyhow::Result<
     let version: u32 = directory.file_name().and_then(|name| name.to_str()).unwrap_or_default().parse()?;
     if let Some(alias) = &arguments.alias {
         let version = ModelVersion { name: name.name.clone(), version };
-        let runtime = tokio::runtime::Builder::new_current_thread().build()?;
+        let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         runtime.block_on(async {
             Registry::open(&arguments.registry, &S3Settings::default()).await?.promote(&version, alias).await
         })?;

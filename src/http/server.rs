@@ -119,12 +119,11 @@ impl Server {
 
     async fn start(&self, loader: &Loader, lifecycle: &Lifecycle) -> anyhow::Result<(Coders, Vec<Followed>)> {
         let waits = |reason: &str| lifecycle.enter(Phase::Starting(Some(reason.to_owned())));
-        let (coders, followed) = start(loader, &self.options.models.models, waits).await?;
         let wanted = &self.options.sirene.nomenclature;
-        if !coders.serves(wanted) && coders.nomenclatures().nomenclature(wanted).is_err() {
+        if loader.nomenclatures().nomenclature(wanted).is_err() {
             anyhow::bail!("there is no nomenclature {wanted:?}: check --sirene-nomenclature");
         }
-        Ok((coders, followed))
+        Ok(start(loader, &self.options.models.models, waits).await?)
     }
 
     async fn receive_until_stopped(

@@ -2,7 +2,7 @@
 //! its golden cases come out right.
 
 use std::fs::{self, File};
-use std::io::Read;
+use std::io::{ErrorKind, Read};
 use std::path::Path;
 
 use candle_core::Device;
@@ -59,9 +59,11 @@ pub fn parse_manifest(bytes: &[u8]) -> Result<Manifest, ModelFault> {
     }
 }
 
-/// Whether a name is that of a file beside the manifest, and no path elsewhere.
+/// Whether a name is that of a file beside the manifest: no path elsewhere, and nothing that a registry itself writes there.
 fn is_plain(file: &str) -> bool {
+    const OTHERS: [&str; 5] = ["", Manifest::FILE, SIGNATURE_FILE, "unfinished", "deleted"];
     !file.starts_with('.')
+        && !OTHERS.contains(&file)
         && file.chars().all(|character| character.is_ascii_alphanumeric() || "._-".contains(character))
 }
 
@@ -84,9 +86,12 @@ pub fn load_as(
     nomenclatures: &Nomenclatures,
 ) -> Result<Coder, ModelError> {
     let (mut manifest, bytes) = manifest_and_bytes(directory)?;
-    if !trust.keys.is_empty() {
-        check_signature(directory, (&manifest, &bytes), known_as, trust)?;
-    }
+    let signature = match fs::read(directory.join(SIGNATURE_FILE)) {
+        Err(error) if error.kind() == ErrorKind::NotFound => None,
+        read => Some(read.map_err(|error| ModelFault::from(error).of(directory.join(SIGNATURE_FILE)))?),
+    };
+    let checked = trust.check((&manifest, &bytes), signature.as_deref(), known_as);
+    checked.map_err(|(file, fault)| fault.of(directory.join(file)))?;
     if let Some(known_as) = known_as {
         manifest.name.clone_from(&known_as.name);
         manifest.version = known_as.version;
@@ -102,26 +107,27 @@ pub fn load_as(
     Ok(coder)
 }
 
-/// Whether a key that is trusted signed this manifest, and as the version it is taken for: an old one that was signed once
-/// cannot be put in the place of another.
-fn check_signature(
-    directory: &Path,
-    (manifest, bytes): (&Manifest, &[u8]),
-    known_as: Option<&ModelVersion>,
-    trust: &Trust,
-) -> Result<(), ModelError> {
-    let (file, signature_file) = (directory.join(Manifest::FILE), directory.join(SIGNATURE_FILE));
-    let signature = fs::read(&signature_file).ok();
-    signature::check(bytes, signature.as_deref(), &trust.keys).map_err(|fault| fault.of(signature_file))?;
-    match known_as {
-        Some(known_as) if (known_as.name.as_str(), known_as.version) != (&manifest.name, manifest.version) => {
-            let reason = format!(
-                "it was signed as {}:{}, and stands in the place of {}:{}",
-                manifest.name, manifest.version, known_as.name, known_as.version
-            );
-            Err(ModelFault::malformed("manifest", reason).of(file))
+impl Trust {
+    /// Whether a key that is trusted signed this manifest, and as the version it is taken for: an old one that was signed once
+    /// cannot be put in the place of another. The fault comes with the name of its file.
+    pub fn check(
+        &self,
+        (manifest, bytes): (&Manifest, &[u8]),
+        signature: Option<&[u8]>,
+        known_as: Option<&ModelVersion>,
+    ) -> Result<(), (&'static str, ModelFault)> {
+        if self.keys.is_empty() {
+            return Ok(());
         }
-        _ => Ok(()),
+        signature::check(bytes, signature, &self.keys).map_err(|fault| (SIGNATURE_FILE, fault))?;
+        match known_as {
+            Some(known_as) if (known_as.name.as_str(), known_as.version) != (&manifest.name, manifest.version) => {
+                let signed = format!("{}:{}", manifest.name, manifest.version);
+                let reason = format!("it was signed as {signed}, and stands in the place of {known_as}");
+                Err((Manifest::FILE, ModelFault::malformed("manifest", reason)))
+            }
+            _ => Ok(()),
+        }
     }
 }
 

@@ -70,6 +70,15 @@ impl ModelFault {
         None
     }
 
+    /// Whether the file is not what it was when it was written: whole elsewhere, it is worth fetching again.
+    pub fn is_damage(&self) -> bool {
+        match self {
+            Self::Mismatch { .. } => true,
+            Self::Unreadable(error) => error.kind() == std::io::ErrorKind::NotFound,
+            _ => false,
+        }
+    }
+
     /// The fault of this file.
     pub fn of(self, file: impl Into<PathBuf>) -> ModelError {
         ModelError { file: file.into(), fault: self }

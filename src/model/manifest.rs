@@ -64,6 +64,10 @@ impl Manifest {
             let announced = self.architecture.rows;
             return Err(format!("{announced} rows are announced, words, covariates and buckets make {rows}"));
         }
+        if !(1..=LARGEST_DIMENSION).contains(&self.architecture.dimension) {
+            let dimension = self.architecture.dimension;
+            return Err(format!("a dimension of {dimension} is announced, it must be from 1 to {LARGEST_DIMENSION}"));
+        }
         if features.buckets > MOST_BUCKETS {
             return Err(format!("{} buckets are announced, more than {MOST_BUCKETS}", features.buckets));
         }
@@ -82,6 +86,8 @@ impl Manifest {
     }
 }
 
+/// Largest dimension a manifest may announce: a row of it is allocated before any was read.
+const LARGEST_DIMENSION: usize = 1 << 16;
 /// Largest number of buckets a manifest may announce: the map of buckets is allocated from it.
 const MOST_BUCKETS: usize = 1 << 26;
 

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 use sha2::{Digest, Sha256};
 
 use super::alias::Alias;
-use super::directory::Directory;
+use super::directory::{Directory, REMOVED, remove_at_once};
 use super::object::Condition;
 use super::{ModelReference, PRODUCTION, Registry, RegistryError, Selector};
 use crate::coding::ModelVersion;
@@ -72,7 +72,7 @@ impl Cache {
     /// Removes a version.
     pub fn forget(&self, version: &ModelVersion) -> Result<(), RegistryError> {
         let directory = self.directory(version);
-        fs::remove_dir_all(&directory).map_err(RegistryError::of_file(directory))
+        remove_at_once(&directory).map_err(RegistryError::of_file(directory))
     }
 
     /// Notes that a version is in use: others leave before it.
@@ -86,6 +86,11 @@ impl Cache {
         let mut versions = Vec::new();
         for entry in fs::read_dir(self.versions(used))? {
             let entry = entry?;
+            if entry.file_name().to_string_lossy().starts_with(REMOVED) {
+                // A removal that was cut off. Another process may be ending one of its own.
+                let _ = fs::remove_dir_all(entry.path());
+                continue;
+            }
             let number = entry.file_name().to_str().and_then(|name| name.parse::<u32>().ok());
             if let Some(number) = number {
                 versions.push((entry.metadata()?.modified()?, entry.path(), meant.contains(&number)));
@@ -93,7 +98,7 @@ impl Cache {
         }
         versions.sort_by(|one, other| other.cmp(one));
         let mut old = versions.iter().skip(KEPT).filter(|(_, _, is_meant)| !is_meant);
-        old.try_for_each(|(_, directory, _)| fs::remove_dir_all(directory))
+        old.try_for_each(|(_, directory, _)| remove_at_once(directory))
     }
 }
 

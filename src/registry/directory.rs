@@ -231,6 +231,19 @@ fn replace(file: NamedTempFile, path: &Path) -> std::io::Result<()> {
     sync_folder(path)
 }
 
+/// How the names of what is being removed begin.
+pub const REMOVED: &str = ".removed-";
+
+/// Removes a directory so that it is there whole or not at all: it loses its name first. One that is not there is no error.
+pub fn remove_at_once(directory: &Path) -> std::io::Result<()> {
+    let beside = directory.parent().unwrap_or(directory);
+    let removed = tempfile::Builder::new().prefix(REMOVED).tempdir_in(beside)?;
+    match fs::rename(directory, removed.path().join("version")) {
+        Err(error) if error.kind() != ErrorKind::NotFound => Err(error),
+        _ => removed.close(),
+    }
+}
+
 /// A name is safe from a power cut when its folder is.
 pub fn sync_folder(path: &Path) -> std::io::Result<()> {
     let folder = path.parent().unwrap_or(path);
@@ -283,5 +296,16 @@ mod tests {
         let other = directory.upload("v/file", &file, &digest(b"two"), &|_| ());
         assert!(matches!(other, Err(RegistryError::Conflict { .. })));
         assert_eq!(fs::read(folder.path().join("v/file")).unwrap(), b"one");
+    }
+
+    #[test]
+    fn a_directory_that_is_removed_has_lost_its_name_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let version = folder.path().join("1");
+        fs::create_dir(&version).unwrap();
+        fs::write(version.join("file"), "1").unwrap();
+        remove_at_once(&version).unwrap();
+        remove_at_once(&version).unwrap();
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

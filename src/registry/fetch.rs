@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use super::directory::{each_chunk, sync_folder};
+use super::directory::{each_chunk, remove_at_once, sync_folder};
 use super::{Registry, RegistryError};
 use crate::coding::ModelVersion;
-use crate::model::bundle::parse_manifest;
+use crate::model::bundle::{Trust, parse_manifest};
 use crate::model::digest::FileDigest;
 use crate::model::error::{ModelError, ModelFault};
 use crate::model::manifest::Manifest;
@@ -37,20 +37,25 @@ pub enum Fetched {
     Before,
 }
 
-/// Fetches a version to the directory `target`, unless it is there already. `came` is told of bytes as they come.
+/// Fetches a version that is signed as `trust` wants it to the directory `target`, unless it is there already. `came` is told of
+/// bytes as they come.
 pub async fn fetch(
     registry: &Registry,
     version: &ModelVersion,
     target: &Path,
+    trust: &Trust,
     came: &(dyn Fn(u64) + Send + Sync),
 ) -> Result<Fetched, FetchError> {
     let bytes = registry.manifest(version).await?;
     let signature = registry.read(version, SIGNATURE_FILE).await?;
+    let fault = |(file, fault): (&str, ModelFault)| fault.of(named(version, file));
+    let manifest = parse_manifest(&bytes).map_err(|fault| fault.of(named(version, Manifest::FILE)))?;
+    // Before anything is fetched, and before what is there is touched.
+    trust.check((&manifest, &bytes), signature.as_deref(), Some(version)).map_err(fault)?;
     if is_there(target, &bytes) {
         write_signature(target, signature.as_deref())?;
         return Ok(Fetched::Before);
     }
-    let manifest = parse_manifest(&bytes).map_err(|fault| fault.of(named(version, Manifest::FILE)))?;
     let Some(work) = Work::begin(target, &bytes).await? else {
         write_signature(target, signature.as_deref())?;
         return Ok(Fetched::Before);
@@ -171,7 +176,7 @@ impl Work {
             sync_folder(&self.folder.join(Manifest::FILE))?;
             // Only what is a version is replaced: never somebody's own files.
             if target.join(Manifest::FILE).exists() {
-                fs::remove_dir_all(target)?;
+                remove_at_once(target)?;
             }
             fs::rename(&self.folder, target)?;
             sync_folder(target)

@@ -34,6 +34,7 @@ struct Found {
     numbers: BTreeSet<u32>,
     whole: BTreeSet<u32>,
     unfinished: BTreeSet<u32>,
+    deleted: BTreeSet<u32>,
     aliases: Vec<String>,
 }
 
@@ -84,6 +85,7 @@ impl ObjectRegistry {
                     match *file {
                         Manifest::FILE => found.whole.insert(number),
                         UNFINISHED => found.unfinished.insert(number),
+                        DELETED => found.deleted.insert(number),
                         _ => false,
                     };
                 }
@@ -121,7 +123,8 @@ impl ObjectRegistry {
     /// Takes the next number for what `identity` tells apart, or goes on with the one it took before.
     pub async fn begin(&self, name: &str, identity: &str) -> Result<u32, RegistryError> {
         let found = self.found(&format!("{name}/")).await?.remove(name).unwrap_or_default();
-        for number in found.unfinished.difference(&found.whole) {
+        let taken = &found.whole | &found.deleted;
+        for number in found.unfinished.difference(&taken) {
             let version = ModelVersion { name: name.to_owned(), version: *number };
             let marker = self.read(&version, UNFINISHED).await?;
             if marker.is_some_and(|(marker, _)| marker == identity.as_bytes()) {
@@ -161,7 +164,8 @@ impl ObjectRegistry {
     /// Whether the deletion of a version was begun, and not brought to its end.
     pub async fn is_half_deleted(&self, version: &ModelVersion) -> Result<bool, RegistryError> {
         let begun = self.read(version, DELETED).await?.is_some();
-        Ok(begun && self.objects.list(&key(version, "")).await?.len() > 1)
+        let files = self.objects.list(&key(version, "")).await?;
+        Ok(begun && files.len() > 1 && !files.iter().any(|listed| listed.key == key(version, Manifest::FILE)))
     }
 
     /// Deletes a version, its manifest first. Its number is not given again.

@@ -49,16 +49,23 @@ impl FromStr for RegistryLocation {
             };
         }
         if let Some(url) = text.strip_prefix("mlflow+") {
-            let host = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")).ok_or_else(wrong)?;
+            let Some(host) = url.strip_prefix("http://").or_else(|| url.strip_prefix("https://")) else {
+                return unknown(text);
+            };
             let url = url.trim_end_matches('/').to_owned();
             return if host.trim_matches('/').is_empty() { Err(wrong()) } else { Ok(Self::Mlflow { url }) };
         }
         if text.is_empty() || text.contains("://") {
-            let address = without_credentials(text);
-            return if address == text { Err(wrong()) } else { Ok(Self::Locked { address }) };
+            return unknown(text);
         }
         Ok(Self::Directory(text.into()))
     }
+}
+
+/// An address of no kind that codif knows.
+fn unknown(text: &str) -> Result<RegistryLocation, LocationError> {
+    let address = without_credentials(text);
+    if address == text { Err(LocationError(address)) } else { Ok(RegistryLocation::Locked { address }) }
 }
 
 impl fmt::Display for RegistryLocation {

@@ -1,6 +1,9 @@
 //! Named bytes with conditional writes: all that a registry asks of the place it is kept in, a directory or S3.
 
 use std::path::Path;
+use std::time::Duration;
+
+use tokio::time::timeout;
 
 use super::directory::Directory;
 use super::error::RegistryError;
@@ -81,12 +84,18 @@ impl Objects {
     }
 }
 
+/// How long a look into a directory may take.
+const LOOKING: Duration = Duration::from_secs(30);
+
 /// Looks into a directory beside the threads that answer: it may be one of a file server that hangs.
 async fn beside<T: Send + 'static>(
     directory: &Directory,
     look: impl FnOnce(&Directory) -> Result<T, RegistryError> + Send + 'static,
 ) -> Result<T, RegistryError> {
     let directory = directory.clone();
-    let looked = tokio::task::spawn_blocking(move || look(&directory)).await;
-    looked.unwrap_or_else(|error| Err(RegistryError::Refused(error.to_string())))
+    let place = directory.root().display().to_string();
+    match timeout(LOOKING, tokio::task::spawn_blocking(move || look(&directory))).await {
+        Ok(looked) => looked.unwrap_or_else(|error| Err(RegistryError::Refused(error.to_string()))),
+        Err(_) => Err(RegistryError::Unreachable { place, reason: "its file system does not answer".to_owned() }),
+    }
 }

@@ -50,13 +50,15 @@ impl Loader {
             }
             (None, Some(cache)) => {
                 let directory = cache.directory(version);
-                let fetched = fetch(&self.registry, version, &directory, &|_| ()).await?;
+                let fetched = fetch(&self.registry, version, &directory, &self.trust, &|_| ()).await?;
                 match self.load_from(directory.clone(), version).await {
                     // The copy may have been damaged since; the registry's own is what counts.
-                    Err(ServingError::Model(_)) if fetched == Fetched::Before => cache.forget(version)?,
+                    Err(ServingError::Model(error)) if fetched == Fetched::Before && error.fault.is_damage() => {
+                        cache.forget(version)?;
+                    }
                     loaded => return loaded,
                 }
-                fetch(&self.registry, version, &directory, &|_| ()).await?;
+                fetch(&self.registry, version, &directory, &self.trust, &|_| ()).await?;
                 directory
             }
             (None, None) => return Err(ServingError::Lost("the registry needs a cache".to_owned())),
@@ -68,7 +70,10 @@ impl Loader {
     pub async fn load_cached(&self, reference: &ModelReference) -> Option<Coder> {
         let cache = self.cache.as_ref()?;
         let version = cache.last_good(reference)?;
-        self.load_from(cache.directory(&version), &version).await.ok()
+        let loaded = self.load_from(cache.directory(&version), &version).await;
+        let told =
+            |error: &ServingError| tracing::warn!(%version, error = in_one_line(error), "the cache has no answer");
+        loaded.inspect_err(told).ok()
     }
 
     /// The models in production.
@@ -117,6 +122,7 @@ impl Loader {
         for reference in &references {
             let version = self.registry.resolve(reference).await?;
             coders.push(Arc::new(self.load(&version).await?));
+            self.remember(reference, &version);
         }
         Coders::new(Arc::clone(&self.nomenclatures), coders)
     }

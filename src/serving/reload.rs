@@ -7,6 +7,7 @@ use std::time::{Duration, Instant};
 use arc_swap::ArcSwap;
 use jiff::Timestamp;
 use rand::RngExt;
+use tokio::runtime::Handle;
 use tokio::sync::Mutex;
 
 use super::canary::Canary;
@@ -76,7 +77,7 @@ impl Followed {
     pub fn serving(reference: ModelReference, coder: Arc<Coder>, load_seconds: f64, stale: Option<Failure>) -> Self {
         let now = Some(now());
         let (coder, load_seconds) = (Some(coder), Some(load_seconds));
-        let refused = stale.clone().filter(|stale| stale.version.is_some());
+        let refused = None;
         let new = Self::new(reference, Role::Production, 1.0);
         Self { coder, since: now, load_seconds, checked_at: now, stale, refused, ..new }
     }
@@ -87,14 +88,17 @@ impl Followed {
 
     fn failed(&mut self, version: Option<&ModelVersion>, error: &ServingError) -> Outcome {
         let reason = in_one_line(error);
-        let same = self.stale.as_ref().is_some_and(|stale| stale.version.as_ref() == version);
+        let same = |stale: &Failure| stale.version.as_ref() == version && stale.reason == reason;
+        let same = self.stale.as_ref().is_some_and(same);
         let since = self.stale.as_ref().filter(|_| same).map_or_else(now, |stale| stale.since);
         if !same {
             let version = version.map(ToString::to_string);
             tracing::warn!(model = %self.reference, version, reason, "the model could not be brought up to date");
         }
         let failure = Failure { version: version.cloned(), reason: reason.clone(), since };
-        self.refused = version.map(|_| failure.clone()).or(self.refused.take());
+        if error.is_of_the_version() {
+            self.refused = Some(failure.clone());
+        }
         self.stale = Some(failure);
         Outcome::Failed(reason)
     }
@@ -122,26 +126,29 @@ impl Reloader {
 
     /// Looks at the registry every so often, for ever; never, when the interval is 0. Pods do not look all at once.
     pub async fn follow(self: Arc<Self>, interval: Duration) {
-        // What accompanies is not loaded yet.
-        self.look_now(None, false).await;
-        if interval.is_zero() {
-            return;
-        }
         loop {
+            // The first look loads what accompanies.
+            if let Err(error) = self.look(None, false).await {
+                tracing::error!(%error, "a look at the registry was lost");
+            }
+            if interval.is_zero() {
+                return;
+            }
             let jitter = rand::rng().random_range(0.8..1.2);
             tokio::time::sleep(interval.mul_f64(jitter)).await;
-            self.look_now(None, false).await;
         }
     }
 
-    /// Looks at the registry now, for one model or for all; goes on to its end whether or not anybody waits for it.
+    /// Looks at the registry now, for one model or for all; goes on to its end whether or not anybody waits for it. Beside the
+    /// threads that answer: it reads, writes and frees what is as large as models.
     pub async fn look(
         self: &Arc<Self>,
         name: Option<String>,
         again: bool,
     ) -> Result<Vec<Looked>, tokio::task::JoinError> {
-        let reloader = Arc::clone(self);
-        tokio::spawn(async move { reloader.look_now(name.as_deref(), again).await }).await
+        let (reloader, runtime) = (Arc::clone(self), Handle::current());
+        let look = move || runtime.block_on(reloader.look_now(name.as_deref(), again));
+        tokio::task::spawn_blocking(look).await
     }
 
     /// Looks at the registry, for one model or for all. `again` tries a version once more that was refused.
@@ -173,10 +180,15 @@ impl Reloader {
         let reloader = Arc::clone(self);
         tokio::spawn(async move {
             tokio::time::sleep(reloader.keep_previous).await;
-            let slots = reloader.coders.iter().filter_map(|(id, _)| reloader.coders.slot(id));
-            slots.for_each(|slot| slot.forget_previous(reloader.keep_previous));
-            reloader.tell(&reloader.followed.lock().await);
-            give_memory_back();
+            let forget = move || {
+                let slots = reloader.coders.iter().filter_map(|(id, _)| reloader.coders.slot(id));
+                slots.for_each(|slot| slot.forget_previous(reloader.keep_previous));
+                give_memory_back();
+                reloader
+            };
+            if let Ok(reloader) = tokio::task::spawn_blocking(forget).await {
+                reloader.tell(&reloader.followed.lock().await);
+            }
         });
     }
 
@@ -212,7 +224,7 @@ impl Reloader {
             }
             Err(error) => {
                 self.metrics.reloaded(&one.reference.to_string(), "failed");
-                // What may pass is tried again at the next look.
+                // What is no fault of the version is tried again at the next look.
                 let version = (!error.may_pass()).then_some(&version);
                 one.failed(version, &error)
             }

@@ -161,7 +161,7 @@ fn sizes() -> Vec<Damage> {
             remake(version, WEIGHTS, |bytes| [&bytes[..], b"more"].concat());
         }),
         damage(WEIGHTS, "its header claims", |version| remake(version, WEIGHTS, |_| vec![0xff; 8])),
-        damage(WEIGHTS, ", 1099511627776]", |version| {
+        damage(MANIFEST, "a dimension of 1099511627776 is announced", |version| {
             edit_manifest(version, |manifest| manifest["architecture"]["dimension"] = json!(1_u64 << 40));
         }),
         damage(MANIFEST, "1099511627776 rows are announced", |version| {

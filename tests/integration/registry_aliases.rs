@@ -138,3 +138,24 @@ fn a_version_that_an_alias_points_to_is_not_deleted() {
         assert!(registry.refused(&["show", "tiny:1"]).contains("there is no version 1"));
     });
 }
+
+#[test]
+fn a_deletion_that_did_not_come_to_the_manifest_is_asked_for_its_aliases_again() {
+    in_each_registry(|registry| {
+        with_versions(registry, 2);
+        registry.said(&["promote", "tiny", "1"]);
+        registry.put("tiny/versions/1/deleted", "");
+        assert!(registry.refused(&["delete", "tiny:1"]).contains("alias \"production\" points to version 1"));
+        assert_eq!(registry.listing()["versions"], json!([1, 2]));
+    });
+}
+
+#[test]
+fn a_production_alias_that_is_damaged_is_no_model_that_silently_is_not_served() {
+    let registry = TestRegistry::in_directory();
+    with_versions(&registry, 1);
+    registry.put("tiny/aliases/production", "deux");
+    let code = registry.command(&["code", "coiffure"]).output().unwrap();
+    assert!(refusal(&code).contains("aliases/production: it should hold the number of a version"));
+    assert!(registry.said(&["list"]).starts_with("tiny "), "the listing goes on");
+}

@@ -169,3 +169,21 @@ fn a_thousand_versions_are_listed_in_a_line_and_pushed_to() {
         assert!(registry.said(&["show", "tiny"]).starts_with("tiny:731  "));
     });
 }
+
+#[test]
+fn a_push_does_not_go_on_with_a_number_that_was_deleted() {
+    let made = tempfile::tempdir().unwrap();
+    let version = tiny_version(made.path(), 0);
+    in_each_registry(|registry| {
+        assert_eq!(registry.push(&version), "tiny:1");
+        let manifest = registry.get("tiny/versions/1/manifest.json");
+        let mut nameless: codif::model::manifest::Manifest = serde_json::from_slice(&manifest).unwrap();
+        (nameless.name, nameless.version) = (String::new(), 0);
+        let identity = codif::model::digest::digest(&serde_json::to_vec_pretty(&nameless).unwrap()).sha256;
+        for (number, marker) in [(2, "unfinished"), (3, "unfinished"), (3, "deleted")] {
+            registry.put(&format!("tiny/versions/{number}/{marker}"), identity.as_str());
+        }
+        assert_eq!(registry.push(&version), "tiny:2", "what is unfinished is gone on with");
+        assert_eq!(registry.push(&version), "tiny:4");
+    });
+}

@@ -218,3 +218,43 @@ fn who_requires_a_signature_serves_no_other_version() {
     assert_eq!(reload().status, 200);
     assert_eq!(server.get("/v1/models").1[0]["version"], 1);
 }
+
+#[test]
+fn the_key_that_is_named_counts_and_not_those_of_the_environment() {
+    let folder = tempfile::tempdir().unwrap();
+    let ([private, public], [_, other]) = (pair(folder.path(), "key"), pair(folder.path(), "other"));
+    let registry = TestRegistry::in_directory();
+    push_signed(&registry, &tiny_version(folder.path(), 0), &private);
+    let mut verify = registry.model(&["verify", "tiny:1", "--key", &other]);
+    assert!(refusal(&verify.env("CODIF_REQUIRE_SIGNATURE", public).output().unwrap()).contains(FOREIGN));
+}
+
+#[test]
+fn who_requires_a_signature_pulls_no_other_version_and_keeps_the_copy_that_is_right() {
+    let folder = tempfile::tempdir().unwrap();
+    let [private, public] = pair(folder.path(), "key");
+    let (one, other) = (tiny_version(folder.path(), 0), tiny_version(folder.path(), 1));
+    let registry = TestRegistry::in_s3();
+    push_signed(&registry, &one, &private);
+    registry.push(&other);
+    let target = folder.path().join("pulled");
+    let pull = ["pull", "tiny:2", target.to_str().unwrap(), "--require-signature", &public];
+    assert!(registry.refused(&pull).contains(UNSIGNED));
+    assert!(!target.exists());
+
+    let code = || {
+        let mut code = registry.command(&["code", WORDS[0], "--model", "tiny:1"]);
+        code.env("CODIF_REQUIRE_SIGNATURE", &public).output().unwrap()
+    };
+    assert!(code().status.success());
+    let mut cached = Vec::new();
+    crate::registries::files_below(registry.cache.path(), "", &mut cached);
+    let signature = registry.get("tiny/versions/1/manifest.json.sig");
+    registry.delete("tiny/versions/1/manifest.json.sig");
+    assert!(refusal(&code()).contains(UNSIGNED));
+    let mut kept = Vec::new();
+    crate::registries::files_below(registry.cache.path(), "", &mut kept);
+    assert_eq!(kept, cached, "what was right is still there");
+    registry.put("tiny/versions/1/manifest.json.sig", signature);
+    assert!(code().status.success());
+}

@@ -57,7 +57,7 @@ pub async fn push(
 /// Fetches a version to a directory.
 pub async fn pull(
     registry: &Registry,
-    reference: &ModelReference,
+    (reference, trust): (&ModelReference, &Trust),
     directory: &Path,
     output: &mut dyn Write,
 ) -> anyhow::Result<()> {
@@ -72,7 +72,7 @@ pub async fn pull(
     }
     let bytes = parse_manifest(&manifest)?.files.values().map(|file| file.bytes).sum();
     let bar = bytes_bar("fetched", bytes);
-    let fetched = fetch(registry, &version, directory, &|bytes| bar.inc(bytes)).await?;
+    let fetched = fetch(registry, &version, directory, trust, &|bytes| bar.inc(bytes)).await?;
     bar.finish_and_clear();
     if fetched == Fetched::Before {
         bundle::check_files(directory)
@@ -97,7 +97,7 @@ pub async fn verify(
         }
         None => {
             let directory = temporary.path().join(version.version.to_string());
-            fetch(registry, &version, &directory, &|_| ()).await?;
+            fetch(registry, &version, &directory, trust, &|_| ()).await?;
             directory
         }
     };

@@ -59,7 +59,14 @@ impl S3 {
     where
         E: Error + ProvideErrorMetadata + 'static,
     {
-        let SdkError::ServiceError(answer) = error else { return undelivered(self.place(), error) };
+        let answer = match error {
+            SdkError::ServiceError(answer) => answer,
+            // Nothing that could be sent: the name of the bucket, for one, is none. Waiting does not mend it.
+            SdkError::ConstructionFailure(_) => {
+                return RegistryError::Refused(format!("{}: {}", self.place(), in_one_line(error)));
+            }
+            _ => return undelivered(self.place(), error),
+        };
         let status = answer.raw().status().as_u16();
         // An answer that is no XML has neither code nor message; what it is instead then stands among the causes.
         let strange = if error.code().is_none() && status < 300 { in_one_line(answer.err()) } else { String::new() };
