@@ -61,6 +61,18 @@ pub enum ServingError {
         /// The nomenclature wanted.
         expected: String,
     },
+    /// Another version of its nomenclature is followed for the same.
+    #[error("{model} cannot be the {role} of {nomenclature}: {other} is already")]
+    Taken {
+        /// The version.
+        model: String,
+        /// What it should be.
+        role: &'static str,
+        /// Its nomenclature.
+        nomenclature: String,
+        /// What is already.
+        other: String,
+    },
     /// The work of loading was lost.
     #[error("loading failed: {0}")]
     Lost(String),
@@ -80,7 +92,7 @@ impl ServingError {
     pub fn is_of_the_version(&self) -> bool {
         match self {
             Self::Model(error) => !matches!(error.fault, ModelFault::Unreadable(_)),
-            Self::OtherNomenclature { .. } => true,
+            Self::OtherNomenclature { .. } | Self::Taken { .. } => true,
             _ => false,
         }
     }

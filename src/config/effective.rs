@@ -72,7 +72,8 @@ fn settings(serve: &Command) -> impl Iterator<Item = &Arg> {
 
 fn value(argument: &Arg, matches: &ArgMatches) -> String {
     let Some(raw) = matches.get_raw(argument.get_id().as_str()) else { return String::new() };
-    if argument.is_hide_env_values_set() {
+    // An address hides its own password, here though not in the help.
+    if argument.is_hide_env_values_set() && argument.get_id() != "registry" {
         return "\"***\"".to_owned();
     }
     let values: Vec<String> = raw.map(|value| literal(&without_credentials(&value.to_string_lossy()))).collect();

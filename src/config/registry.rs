@@ -23,7 +23,7 @@ pub struct ModelOptions {
 #[command(next_help_heading = "Model registry")]
 pub struct RegistryOptions {
     /// Model registry: a directory, s3://BUCKET/PREFIX or mlflow+http://HOST:PORT
-    #[arg(long, env = "CODIF_REGISTRY", default_value = "models", value_name = "REGISTRY")]
+    #[arg(long, env = "CODIF_REGISTRY", hide_env_values = true, default_value = "models", value_name = "REGISTRY")]
     pub registry: RegistryLocation,
     /// Directory for what is fetched from S3 or MLflow; codif starts from it when they are down [default: codif/models in the user's cache]
     #[arg(long, env = "CODIF_CACHE", value_name = "DIRECTORY")]

@@ -5,6 +5,7 @@ use std::sync::{Arc, OnceLock};
 use askama::Template;
 use axum::Json;
 use axum::extract::{Path, State};
+use axum::http::HeaderMap;
 use axum::response::{Html, IntoResponse, Response};
 use serde_json::{Value, json};
 
@@ -50,7 +51,15 @@ pub async fn models(State(following): State<Following>) -> Result<Json<Vec<Model
 }
 
 /// Looks at the registry now for one model, and says what came of it. A version that was refused is tried again.
-pub async fn reload(State(following): State<Following>, Path(name): Path<String>) -> Result<Json<Vec<Value>>, Problem> {
+pub async fn reload(
+    State(following): State<Following>,
+    Path(name): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Vec<Value>>, Problem> {
+    // Browsers say where a request comes from; programs do not.
+    if headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none") {
+        return Err(Problem::foreign_page());
+    }
     let looked = reloader(&following)?.look(Some(name.clone()), true).await.map_err(Problem::internal)?;
     if looked.is_empty() {
         return Err(Problem::unknown("unknown_model", format!("no model {name:?} is followed here")));

@@ -129,6 +129,12 @@ impl Problem {
         Self::new(StatusCode::FORBIDDEN, "missing_scope", format!("the key {key:?} has not the scope of this route"))
     }
 
+    /// A browser asks in the name of another page.
+    pub fn foreign_page() -> Self {
+        let detail = "a page of another origin may not ask for this: call it from a program, or open /admin";
+        Self::new(StatusCode::FORBIDDEN, "foreign_page", detail)
+    }
+
     /// There is too much to do at once, or the caller asks too often.
     pub fn too_many_requests(code: &'static str, detail: impl Into<String>, wait: Duration) -> Self {
         let mut problem = Self::new(StatusCode::TOO_MANY_REQUESTS, code, detail);

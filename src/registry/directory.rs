@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use tempfile::NamedTempFile;
 
 use super::error::RegistryError;
-use super::object::{Condition, Listed, Sent, Sink, Tag};
+use super::object::{Condition, LARGEST_SMALL, Listed, Sent, Sink, Tag};
 use crate::model::digest::FileDigest;
 
 /// Bytes read at once.
@@ -53,7 +53,7 @@ impl Directory {
     /// See [`super::objects::Objects::get`].
     pub fn get(&self, key: &str) -> Result<Option<(Vec<u8>, Tag)>, RegistryError> {
         let path = self.root.join(key);
-        match fs::read(&path) {
+        match read_small(&path) {
             Ok(bytes) => {
                 let tag = tag(&bytes);
                 Ok(Some((bytes, tag)))
@@ -142,6 +142,16 @@ impl Directory {
 /// The state of a file is its content.
 fn tag(bytes: &[u8]) -> Tag {
     Tag(hex::encode(Sha256::digest(bytes)))
+}
+
+/// The bytes of a file that should be small.
+fn read_small(path: &Path) -> std::io::Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    File::open(path)?.take(LARGEST_SMALL + 1).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST_SMALL {
+        return Err(std::io::Error::other("it is too large for what it should be"));
+    }
+    Ok(bytes)
 }
 
 fn walk(folder: &Path, prefix: &str, listed: &mut Vec<Listed>) -> Result<(), RegistryError> {

@@ -1,5 +1,8 @@
 //! What is told of an object, and what is asked when one is read or written.
 
+/// Largest object that is read whole: manifests, signatures, aliases.
+pub const LARGEST_SMALL: u64 = 16 << 20;
+
 /// An object, as a listing tells it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Listed {

@@ -25,13 +25,11 @@ use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Error;
 use bytes::Bytes;
 
 use super::error::RegistryError;
-use super::object::{Condition, Listed, Tag};
+use super::object::{Condition, LARGEST_SMALL, Listed, Tag};
 use errors::is_missing;
 use retry::{again, pause};
 use sending::Share;
 
-/// Largest object that is read into memory.
-const LARGEST_SMALL: u64 = 16 << 20;
 /// How often a small object is read or written.
 const SMALL_ATTEMPTS: u32 = 3;
 

@@ -2,7 +2,7 @@
 //! promotes it. What it does is done beside, last of all, and left out when there is no room for it.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -13,8 +13,11 @@ use crate::coding::activity::Activity;
 use crate::coding::{Coder, Coding, CodingOptions, Label, ModelVersion};
 use crate::telemetry::Metrics;
 
-/// Pieces that may wait for the shadow's thread.
+/// Pieces that may wait for the shadow's thread, and about how many bytes of activities in all.
 const WAITING: usize = 64;
+const WAITING_BYTES: usize = 16 << 20;
+/// What a case takes beside its text.
+const CASE_BYTES: usize = 256;
 
 /// A version that sees what the one in service codes.
 pub struct Shadow {
@@ -29,6 +32,7 @@ pub struct Shadow {
 #[derive(Clone)]
 pub struct ShadowDesk {
     sender: SyncSender<Piece>,
+    waiting: Arc<AtomicUsize>,
     metrics: Arc<Metrics>,
 }
 
@@ -37,6 +41,7 @@ struct Piece {
     shadow: Arc<Shadow>,
     served: Arc<ModelVersion>,
     cases: Vec<Case>,
+    bytes: usize,
 }
 
 struct Case {
@@ -95,9 +100,21 @@ impl ShadowDesk {
     /// Starts the thread.
     pub fn start(metrics: Arc<Metrics>) -> std::io::Result<Self> {
         let (sender, receiver) = sync_channel(WAITING);
-        let told = Arc::clone(&metrics);
-        std::thread::Builder::new().name("codif-shadow".to_owned()).spawn(move || work(&receiver, &told))?;
-        Ok(Self { sender, metrics })
+        let waiting = Arc::new(AtomicUsize::new(0));
+        let (told, done) = (Arc::clone(&metrics), Arc::clone(&waiting));
+        std::thread::Builder::new().name("codif-shadow".to_owned()).spawn(move || work(&receiver, &done, &told))?;
+        Ok(Self { sender, waiting, metrics })
+    }
+
+    /// Takes a piece if there is room for it.
+    fn take(&self, piece: Piece) -> bool {
+        let bytes = piece.bytes;
+        let before = self.waiting.fetch_add(bytes, Ordering::Relaxed);
+        let taken = before + bytes <= WAITING_BYTES && self.sender.try_send(piece).is_ok();
+        if !taken {
+            self.waiting.fetch_sub(bytes, Ordering::Relaxed);
+        }
+        taken
     }
 }
 
@@ -128,7 +145,8 @@ impl Shadow {
         }
         let served = Arc::clone(&served.model);
         let (count, nomenclature) = (cases.len() as u64, self.coder.nomenclature.id());
-        if self.desk.sender.try_send(Piece { shadow: Arc::clone(self), served, cases }).is_err() {
+        let bytes = cases.iter().map(|case| case.activity.text().len() + CASE_BYTES).sum();
+        if !self.desk.take(Piece { shadow: Arc::clone(self), served, cases, bytes }) {
             self.desk.metrics.shadow_dropped(nomenclature, count);
         }
     }
@@ -145,11 +163,12 @@ impl Shadow {
     }
 }
 
-fn work(receiver: &Receiver<Piece>, metrics: &Metrics) {
+fn work(receiver: &Receiver<Piece>, waiting: &AtomicUsize, metrics: &Metrics) {
     if let Err(error) = set_current_thread_priority(ThreadPriority::Min) {
         tracing::warn!(?error, "the thread of shadows keeps the usual priority");
     }
     while let Ok(piece) = receiver.recv() {
+        waiting.fetch_sub(piece.bytes, Ordering::Relaxed);
         let Ok(compared) = super::pool::caught(|| compare(&piece, metrics)) else { continue };
         if let Err(error) = compared {
             tracing::warn!(%error, shadow = %piece.shadow.model(), "a shadow could not code");
@@ -158,7 +177,7 @@ fn work(receiver: &Receiver<Piece>, metrics: &Metrics) {
 }
 
 fn compare(piece: &Piece, metrics: &Metrics) -> candle_core::Result<()> {
-    let Piece { shadow, served, cases } = piece;
+    let Piece { shadow, served, cases, .. } = piece;
     let activities: Vec<Activity> = cases.iter().map(|case| case.activity.clone()).collect();
     let codings = shadow.coder.code(&activities, CodingOptions { top_k: 1, ..CodingOptions::default() })?;
     let mut sections = shadow.sections.lock().unwrap_or_else(PoisonError::into_inner);

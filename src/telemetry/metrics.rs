@@ -1,6 +1,6 @@
 //! The Prometheus metrics of one process. Names carry their unit; labels are bounded: routes, stable codes, models.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use super::stages::StageTimes;
@@ -25,6 +25,7 @@ pub struct Metrics {
     activity_errors: IntCounterVec,
     warnings: IntCounterVec,
     models: IntGaugeVec,
+    models_told: Mutex<Vec<[String; 4]>>,
     stale: IntGaugeVec,
     reloads: IntCounterVec,
     compared: IntCounterVec,
@@ -124,6 +125,7 @@ impl Metrics {
                 "Covariates that a model made nothing of: a value never seen, or a field it does not use.",
                 &["nomenclature", "field", "code"],
             )?,
+            models_told: Mutex::default(),
             models: add.add(IntGaugeVec::new(
                 Opts::new("codif_model_info", "Models in service, and those that accompany them, 1 each."),
                 &["nomenclature", "model", "version", "role"],
@@ -174,11 +176,19 @@ impl Metrics {
     }
 
     /// Says which models are in service, each with its role.
-    pub fn in_service<'a>(&self, coders: impl Iterator<Item = (&'a Coder, &'static str)>) {
-        self.models.reset();
-        for (coder, role) in coders {
-            let version = coder.model.version.to_string();
-            self.models.with_label_values(&[coder.nomenclature.id(), &coder.model.name, &version, role]).set(1);
+    pub fn in_service(&self, coders: &[(Arc<Coder>, &'static str)]) {
+        let labels = |(coder, role): &(Arc<Coder>, &'static str)| {
+            let (id, name) = (coder.nomenclature.id().to_owned(), coder.model.name.clone());
+            [id, name, coder.model.version.to_string(), (*role).to_owned()]
+        };
+        let now: Vec<_> = coders.iter().map(labels).collect();
+        now.iter().for_each(|labels| self.models.with_label_values(labels).set(1));
+        // After the new ones: whoever reads in between sees two, never none.
+        let mut told = self.models_told.lock().unwrap_or_else(PoisonError::into_inner);
+        for labels in std::mem::replace(&mut *told, now.clone()).iter().filter(|labels| !now.contains(labels)) {
+            if let Err(error) = self.models.remove_label_values(labels) {
+                tracing::debug!(%error, "a model that is in service no longer was not told of");
+            }
         }
     }
 

@@ -170,6 +170,20 @@ fn only_a_model_that_is_followed_can_be_reloaded() {
 }
 
 #[test]
+fn a_page_of_another_origin_reloads_nothing() {
+    let registry = filled(TestRegistry::in_directory(), 2);
+    let codif = Follower::of(&registry, &ONLY_WHEN_TOLD);
+    registry.said(&["promote", "tiny", "2"]);
+    let reload = format!("{}/admin/models/tiny/reload", codif.operations);
+    for site in ["cross-site", "same-site"] {
+        post(&reload, &[("sec-fetch-site", site)], "").is_problem(403, "foreign_page");
+    }
+    codif.answers_as(1);
+    assert_eq!(post(&reload, &[("sec-fetch-site", "same-origin")], "").status, 200);
+    codif.answers_as(2);
+}
+
+#[test]
 fn reloading_asks_for_the_scope_admin_where_others_can_reach_it() {
     let registry = filled(TestRegistry::in_directory(), 2);
     let ((admin, file), (code, other)) = (key_with("admin"), key_with("code"));

@@ -174,3 +174,17 @@ fn a_candidate_that_is_promoted_is_no_shadow_any_more() {
     has_seen(&codif, SECTIONS[1], 1);
     assert_eq!(codif.told(CANDIDATE)["agreement"]["overall"]["activities"], 1, "it is counted anew");
 }
+
+#[test]
+fn the_second_shadow_of_a_nomenclature_is_refused_and_told_of() {
+    let registry = registry(Some(2));
+    registry.said(&["promote", "tiny", "1", "--alias", "challenger"]);
+    let codif = with_shadow(&registry, &[&ONLY_WHEN_TOLD[..], &["--shadow", "tiny@challenger"]].concat());
+    codif.has(CANDIDATE, 2);
+    let reason = "tiny:1 cannot be the shadow of naf2008: tiny@candidate is already";
+    eventually("the refusal", || codif.told("tiny@challenger")["stale"]["reason"] == reason);
+    assert_eq!(codif.told("tiny@challenger")["version"], Value::Null);
+    code(&codif, WORDS[1], 1);
+    has_seen(&codif, SECTIONS[1], 1);
+    assert_eq!(codif.told(CANDIDATE)["agreement"]["overall"]["activities"], 1);
+}

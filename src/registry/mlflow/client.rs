@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::Path;
 use std::time::Duration;
 
+use futures_util::TryStreamExt;
 use reqwest::header::{AUTHORIZATION, HeaderValue};
 use reqwest::{Method, RequestBuilder, Url};
 use serde::de::{DeserializeOwned, IgnoredAny};
@@ -13,6 +14,7 @@ use super::connection::{authorization, connection};
 use super::failure::Failure;
 use crate::registry::error::{RegistryError, in_one_line};
 use crate::registry::location::RegistryLocation;
+use crate::registry::object::LARGEST_SMALL;
 
 /// How long an answer of the interface may take.
 const ANSWERING: Duration = Duration::from_secs(15);
@@ -104,7 +106,13 @@ impl Client {
         if !response.status().is_success() {
             return Err(Failure::of(self, response).await);
         }
-        let bytes = response.bytes().await.map_err(|error| self.cut(error))?;
+        let (mut bytes, mut chunks) = (Vec::new(), response.bytes_stream());
+        while let Some(chunk) = chunks.try_next().await.map_err(|error| self.cut(error))? {
+            bytes.extend_from_slice(&chunk);
+            if bytes.len() as u64 > LARGEST_SMALL {
+                return Err(Failure::Other(self.unexpected("an answer that is too large".to_owned())));
+            }
+        }
         serde_json::from_slice(&bytes).map_err(|error| Failure::Other(self.not_understood(&error)))
     }
 

@@ -12,7 +12,7 @@ use super::answers::FolderContents;
 use super::client::{Client, below};
 use super::failure::Failure;
 use crate::registry::error::RegistryError;
-use crate::registry::object::{Listed, Sink};
+use crate::registry::object::{LARGEST_SMALL, Listed, Sink};
 
 /// Where the artefacts are below the address of a server.
 const INTERFACE: [&str; 4] = ["api", "2.0", "mlflow-artifacts", "artifacts"];
@@ -24,8 +24,6 @@ const NEXT_BYTES: Duration = Duration::from_secs(15);
 pub const ATTEMPTS: u32 = 5;
 /// How long is waited before the second attempt; before each further one twice as long.
 const WAIT: Duration = Duration::from_millis(250);
-/// Largest file that is read into memory.
-const LARGEST_SMALL: u64 = 16 << 20;
 
 /// A folder of artefacts behind an MLflow server.
 #[derive(Clone, Debug)]
