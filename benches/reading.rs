@@ -17,7 +17,6 @@ use std::path::Path;
 use std::process::ExitCode;
 use std::time::Instant;
 
-use candle_core::Device;
 use codif::model::bundle;
 use codif::model::weights::Weights;
 use codif::nomenclature::Nomenclatures;
@@ -140,7 +139,8 @@ fn widened(bytes: &[u8]) -> Result<Vec<f32>> {
 fn streamed(file: &Path, reader: impl Read) -> Result<Weights> {
     let manifest = bundle::manifest(directory(file))?;
     let length = fs::metadata(file)?.len();
-    Ok(Weights::read(reader, length, manifest.sizes()?, manifest.features.words, &Device::Cpu)?)
+    let words = manifest.features.as_ref().map_or(0, |features| features.words);
+    Ok(Weights::read(reader, length, manifest.sizes()?, words)?)
 }
 
 fn loaded(file: &Path) -> Result<codif::coding::Coder> {

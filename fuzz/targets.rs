@@ -4,23 +4,29 @@
 
 use std::collections::{BTreeMap, HashSet};
 use std::fmt::Debug;
+use std::io::Cursor;
+use std::ops::Range;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 
 use bytes::Bytes;
 use codif::coding::Coder;
-use codif::coding::activity::{Activity, ActivityError, Covariate, LONGEST_TEXT, RawActivity};
+use codif::coding::activity::{Activity, ActivityError, Covariate, LONGEST_TEXT, RawActivity, trimmed};
+use codif::coding::covariates::{CovariateFeature, Enters};
 use codif::coding::explain::letters::attributions;
-use codif::coding::features::{Buckets, END_OF_TEXT, Features};
+use codif::coding::features::{Buckets, END_OF_TEXT, Features, NgramFeatures, TextFeatures};
 use codif::coding::json_object::array_length;
 use codif::coding::normalise::presets::codif_1;
 use codif::coding::normalise::{NormalisedText, Normaliser, NormaliserError, Step};
+use codif::coding::tokens::{Token, Tokenizer};
 use codif::config::ModelOptions;
 use codif::http::body::json_depth;
 use codif::http::code::CodeRequest;
 use codif::http::sirene::columns::Lines;
 use codif::http::sirene::faults::{Refusal, object};
 use codif::http::sirene::form::{self, FORM_TYPES};
+use codif::model::import::fasttext::{self, FasttextFile, KeptBuckets, Matrix};
+use codif::model::import::torch_text::mappings::Mappings;
 use codif::model::manifest::Manifest;
 use codif::nomenclature::{Code, Level};
 use codif::registry::{ModelReference, RegistryLocation, Selector};
@@ -117,7 +123,7 @@ fn check_and_cut(raw: &RawActivity, allowed: usize) {
         Ok(activity) => {
             assert!(!is_longer);
             assert_eq!(activity.text(), whole);
-            assert_eq!(Some(activity.description()), raw.description.as_deref().map(str::trim));
+            assert_eq!(Some(activity.description()), raw.description.as_deref().map(trimmed));
             let blank = |covariate| activity.covariate(covariate).is_some_and(|value| value.trim().is_empty());
             assert!(!Covariate::ALL.into_iter().any(blank));
             same_from_json(&activity);
@@ -133,7 +139,7 @@ fn check_and_cut(raw: &RawActivity, allowed: usize) {
     assert!(was_cut || short == *raw);
     let kept = joined(&short);
     assert!(kept.chars().count() <= allowed, "{kept:?} is longer than {allowed}");
-    assert!(whole.starts_with(&kept), "{whole:?} does not begin with {kept:?}");
+    assert!(whole.contains(&kept), "{kept:?} is no part of {whole:?}");
     assert!(allowed == 0 || is_described(&short) == is_described(raw));
     let checked = Activity::checked(short, allowed);
     assert!(!matches!(checked, Err(ActivityError::TextTooLong { .. })));
@@ -142,7 +148,7 @@ fn check_and_cut(raw: &RawActivity, allowed: usize) {
 /// The text parts of an activity, joined.
 fn joined(raw: &RawActivity) -> String {
     let parts = [&raw.description, &raw.other_nature, &raw.agricultural_detail];
-    let parts = parts.into_iter().flatten().map(|part| part.trim()).filter(|part| !part.is_empty());
+    let parts = parts.into_iter().flatten().filter(|part| !part.trim().is_empty()).map(|part| trimmed(part));
     parts.collect::<Vec<_>>().join(" ")
 }
 
@@ -407,8 +413,9 @@ fn bag(features: &Features, text: &NormalisedText, activity: &Activity) -> Vec<u
     let other_text = Normaliser::new(Vec::new()).unwrap().normalise(other.text());
     let both = twice(|| features.bags([(text, activity), (&other_text, &other)].into_iter()));
     let alone = features.bags(std::iter::once((text, activity)));
-    let [[start, middle, divisor], [next, end, _]] = both.bounds[..] else { panic!("{:?}", both.bounds) };
+    let [[start, averaged, middle, divisor], [next, _, end, _]] = both.bounds[..] else { panic!("{:?}", both.bounds) };
     assert_eq!((start, next, end as usize), (0, middle, both.rows.len()));
+    assert_eq!(averaged, middle, "no covariate of these models is added to the mean");
     assert_eq!(divisor as usize, each_row(features, text, activity).len());
     assert_eq!(alone.rows.as_slice(), &both.rows[..middle as usize]);
     assert_eq!((alone.bounds[0], alone.known[0]), (both.bounds[0], both.known[0]));
@@ -419,7 +426,7 @@ fn bag(features: &Features, text: &NormalisedText, activity: &Activity) -> Vec<u
 
 fn each_row(features: &Features, text: &NormalisedText, activity: &Activity) -> Vec<u32> {
     let mut rows = Vec::new();
-    features.for_each_row(text.as_str(), activity, |row, _| rows.push(row));
+    features.for_each_row(text.as_str(), activity, |row, _, _| rows.push(row));
     rows
 }
 
@@ -437,14 +444,17 @@ fn sum(coder: &Coder, rows: &[u32]) -> Vec<f64> {
 fn small_features(data: &[u8]) -> (Features, u32) {
     let size = |place: usize, most: usize| data.get(place).map_or(0, |byte| usize::from(*byte) % (most + 1));
     let kept: Vec<u32> = (0..size(0, 64) as u32).step_by(2).collect();
-    let features = Features {
-        words: ["vente", "de", "pain", END_OF_TEXT].into_iter().map(Box::from).zip(0..).collect(),
+    let text = NgramFeatures {
+        words: ["vente", "de", "pain", END_OF_TEXT].into_iter().collect(),
         subword_lengths: (size(1, 4), size(2, 6)),
         longest_word_ngram: size(3, 3),
         buckets: Buckets::new(size(0, 64), &kept, 5),
-        covariates: vec![(Covariate::FormType, [(Box::from("M"), 4)].into_iter().collect())],
+        labels: None,
         known_words: None,
     };
+    let enters = Enters::Token([(Box::from("M"), 4)].into_iter().collect());
+    let form_type = CovariateFeature { covariate: Covariate::FormType, enters, surface_bins: None };
+    let features = Features { text: TextFeatures::Ngrams(text), covariates: vec![form_type] };
     (features, 5 + kept.len() as u32)
 }
 
@@ -524,10 +534,107 @@ pub fn manifest(data: &[u8]) {
         Ok(sizes) => {
             let announced = (manifest.architecture.rows, manifest.architecture.dimension, manifest.labels.len());
             assert_eq!((sizes.rows, sizes.dimension, sizes.labels), announced);
-            assert!(sizes.kept_buckets <= sizes.rows);
+            assert!(sizes.kept_buckets.0 <= sizes.rows);
             assert!((0.0..=1.0).contains(&manifest.decision.threshold));
             assert!(manifest.temperature.is_finite() && manifest.temperature > 0.0);
         }
         Err(reason) => assert!(!reason.is_empty()),
+    }
+}
+
+/// A fastText model file.
+pub fn fasttext_file(data: &[u8]) {
+    let read = |data: &[u8]| {
+        let read = fasttext::read(Cursor::new(data), data.len() as u64);
+        read.map_err(|fault| fault.to_string())
+    };
+    let FasttextFile { arguments, dictionary, input, output } = match twice(|| read(data)) {
+        Ok(model) => model,
+        Err(reason) => return assert!(!reason.is_empty() && !reason.contains('\n'), "{reason:?}"),
+    };
+    assert!(read(&data[..data.len() - 1]).is_err(), "a file that was cut is read");
+    assert!(arguments.dimension > 0 && arguments.word_ngrams > 0 && !dictionary.labels.is_empty());
+    let kept = match &dictionary.kept_buckets {
+        KeptBuckets::All => arguments.buckets,
+        KeptBuckets::Some(kept) => {
+            assert!(kept.iter().all(|bucket| (*bucket as usize) < arguments.buckets));
+            assert_eq!(kept.iter().collect::<HashSet<_>>().len(), kept.len());
+            kept.len()
+        }
+    };
+    let labels: Vec<&[u8]> = dictionary.labels.iter().map(|(label, _)| label.as_slice()).collect();
+    let texts: HashSet<&[u8]> = dictionary.words.iter().map(Vec::as_slice).chain(labels.iter().copied()).collect();
+    assert_eq!(texts.len(), dictionary.words.len() + labels.len());
+    assert!(texts.iter().all(|text| !text.is_empty() && !text.contains(&b'\n') && !text.contains(&0)));
+    let prefix = fasttext::common_prefix(&labels);
+    assert!(prefix.is_empty() || labels.iter().all(|label| label.starts_with(prefix.as_bytes())));
+    let mut ranges = fasttext_ranges(&input, (dictionary.words.len() + kept, arguments.dimension));
+    ranges.extend(fasttext_ranges(&output, (labels.len(), arguments.dimension)));
+    let mut end = 0;
+    for range in ranges {
+        assert!(end <= range.start && range.start <= range.end, "{range:?} begins before {end}");
+        end = range.end;
+    }
+    assert_eq!(end, data.len() as u64);
+}
+
+/// Where the numbers of a matrix of these sizes lie, in the order of the file.
+fn fasttext_ranges(matrix: &Matrix, sizes: (usize, usize)) -> Vec<Range<u64>> {
+    let bytes = |range: &Range<u64>| (range.end - range.start) as usize;
+    match matrix {
+        Matrix::Dense { rows, columns, values } => {
+            assert_eq!(((*rows, *columns), bytes(values)), (sizes, 4 * rows * columns));
+            vec![values.clone()]
+        }
+        Matrix::Quantised { rows, columns, pieces, width, codes, centroids, norms } => {
+            assert_eq!((*rows, *columns), sizes);
+            assert!((1..=*columns).contains(width) && *pieces == columns.div_ceil(*width));
+            assert_eq!((bytes(codes), bytes(centroids)), (rows * pieces, 4 * 256 * columns));
+            let mut ranges = vec![codes.clone(), centroids.clone()];
+            if let Some((norm_codes, norms)) = norms {
+                assert_eq!((bytes(norm_codes), bytes(norms)), (*rows, 4 * 256));
+                ranges.extend([norm_codes.clone(), norms.clone()]);
+            }
+            ranges
+        }
+    }
+}
+
+/// An `ngram.json`: what is accepted gives ids of its own only, and the same by both ways.
+pub fn ngram_file(data: &[u8]) {
+    let Ok(tokenizer) = Tokenizer::ngrams(data) else { return };
+    let text = String::from_utf8_lossy(data);
+    for text in ["", "boulanger patissier n 1 uvre", text.as_ref()] {
+        let words = text.split_whitespace().count();
+        let (mut slow, mut quick, mut known) = (Vec::new(), Vec::new(), false);
+        tokenizer.for_each_token(text, &mut |id, token| {
+            assert!((id as usize) < tokenizer.size());
+            match token {
+                Token::Word(place) | Token::Part(place, ..) => {
+                    known = true;
+                    assert!(place < words);
+                }
+                Token::Unknown(place) => assert!(place < words),
+                Token::Special => {}
+            }
+            slow.push(id);
+        });
+        assert_eq!(tokenizer.ids(text, &mut quick), known);
+        assert_eq!(quick, slow);
+        assert_eq!(slow.last(), Some(&2), "every text ends with its end");
+    }
+}
+
+/// A `mappings.json`: what is accepted has distinct values, and one of them for unknown ones.
+pub fn torch_text_mappings(data: &[u8]) {
+    let Ok(mappings) = Mappings::read(data) else { return };
+    assert!(twice(|| Mappings::read(data).map_err(|fault| fault.to_string())).is_ok());
+    let distinct = |values: &[String]| values.iter().collect::<HashSet<_>>().len() == values.len();
+    assert!(!mappings.labels.is_empty() && distinct(&mappings.labels));
+    let names: Vec<String> = mappings.covariates.iter().map(|covariate| covariate.name.clone()).collect();
+    assert!(distinct(&names));
+    for covariate in &mappings.covariates {
+        assert!(covariate.missing < covariate.values.len());
+        assert!(distinct(&covariate.values));
     }
 }

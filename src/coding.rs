@@ -7,6 +7,7 @@ use serde_json::value::{RawValue, to_raw_value};
 
 pub mod activity;
 pub mod classifier;
+pub mod covariates;
 pub mod decision;
 pub mod embedding_bag;
 pub mod explain;
@@ -14,16 +15,22 @@ pub mod features;
 pub mod hashing;
 pub mod json_object;
 pub mod known_words;
+pub mod label_tree;
 pub mod normalise;
+pub mod quantiser;
 pub mod ranking;
 pub mod raw_activity;
+pub mod scoring;
 pub mod softmax;
+pub mod table;
+pub mod tokens;
+pub mod wide;
 
 use crate::nomenclature::{Code, Nomenclature};
 use activity::Activity;
 use classifier::Classifier;
 use decision::{Decision, ManualReason};
-use explain::{Contribution, contributions};
+use explain::{Contribution, Method, contributions};
 use features::{Features, Unused};
 use normalise::{NormalisedText, Normaliser};
 use ranking::{Ranked, Ranking};
@@ -166,6 +173,8 @@ pub struct Prediction {
 pub struct Explanation {
     /// The text as the model saw it.
     pub normalised: String,
+    /// How far it reaches.
+    pub method: Method,
     /// What each term adds to the logit of the best label.
     pub contributions: Vec<Contribution>,
 }
@@ -251,7 +260,8 @@ impl Coder {
     ) -> candle_core::Result<Option<Explanation>> {
         let Some(best) = ranking.best.first() else { return Ok(None) };
         let contributions = contributions(&self.features, &self.classifier, text, activity, best.label)?;
-        Ok(Some(Explanation { normalised: text.as_str().to_owned(), contributions }))
+        let method = Method::of(&self.classifier);
+        Ok(Some(Explanation { normalised: text.as_str().to_owned(), method, contributions }))
     }
 }
 

@@ -50,7 +50,22 @@ pub struct Entry {
     pub establishments: Option<u64>,
 }
 
+impl Entry {
+    fn free(label: &str) -> Self {
+        let (code, title) = (Code::free(label), label.to_owned());
+        Self { code, level: Level::SubClass, parent: None, title, establishments: None }
+    }
+}
+
 impl Nomenclature {
+    /// Labels of no nomenclature, each its own title, without a level above.
+    pub fn of_labels(id: &str, labels: &[String]) -> Self {
+        let entries: Vec<Entry> = labels.iter().map(|label| Entry::free(label)).collect();
+        let places = entries.iter().enumerate().map(|(place, entry)| (entry.code.clone(), place)).collect();
+        let title_words = entries.iter().map(|entry| search::words(&entry.title)).collect();
+        Self { id: id.to_owned(), entries, places, title_words }
+    }
+
     /// Its id, such as `naf2008`.
     pub fn id(&self) -> &str {
         &self.id
@@ -69,6 +84,13 @@ impl Nomenclature {
     /// The entry of a code of any level.
     pub fn entry(&self, code: &Code) -> Option<&Entry> {
         self.places.get(code).and_then(|place| self.entries.get(*place))
+    }
+
+    /// The sub-class that a text names: a code in any form, or a free label as it is.
+    pub fn sub_class(&self, text: &str) -> Option<&Entry> {
+        let code = text.parse::<Code>().ok();
+        let entry = code.and_then(|code| self.entry(&code)).or_else(|| self.entry(&Code::free(text)));
+        entry.filter(|entry| entry.level == Level::SubClass)
     }
 
     /// The codes above this one, from the section down, itself excluded: `S 96 960 9602` for 9602A. Empty for a
@@ -155,6 +177,16 @@ mod tests {
         let naf2008 = naf("naf2008");
         assert_eq!(codes(naf2008.within(&code("9602"))), ["9602", "9602A", "9602B"]);
         assert_eq!(codes(naf2008.within(&code("T"))).len(), 12);
+    }
+
+    #[test]
+    fn free_labels_are_sub_classes_with_nothing_above_them() {
+        let labels = ["coiffure".to_owned(), "9602A".to_owned()];
+        let free = Nomenclature::of_labels("essai", &labels);
+        assert_eq!(free.sub_class("9602A").unwrap().title, "9602A");
+        assert!(free.path(&Code::free("coiffure")).is_empty());
+        assert_eq!((free.sub_class("96.02A"), naf("naf2008").sub_class("coiffure")), (None, None));
+        assert_eq!(naf("naf2008").sub_class("96.02a").unwrap().code, code("9602A"));
     }
 
     #[test]

@@ -3,8 +3,6 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::AtomicBool;
 
-use candle_core::{Device, Tensor};
-
 mod atomic_table;
 pub mod calibration;
 pub mod corpus;
@@ -24,7 +22,7 @@ use crate::coding::normalise::{NormalisedText, Normaliser, NormaliserError, pres
 use crate::coding::{Coder, CodingOptions};
 use crate::model::error::ModelFault;
 use crate::model::manifest::{Architecture, Confidence, CorpusDigest, DecisionSettings, Family, Manifest, Training};
-use crate::model::weights::Weights;
+use crate::model::weights::{Matrix, Weights};
 use crate::model::writing::Draft;
 use crate::model::{assembly, golden::GoldenCase};
 use crate::nomenclature::{Code, Level, Nomenclature, Nomenclatures};
@@ -33,7 +31,7 @@ use corpus::CodedActivity;
 use evaluation::{Evaluation, evaluate};
 use settings::TrainingSettings;
 use split::Split;
-use trainer::{EpochReport, Interrupted, TrainedWeights, Trainer, TrainingLine};
+use trainer::{EpochReport, Interrupted, Trainer, TrainingLine};
 use vocabulary::Vocabulary;
 
 /// How many golden cases a model carries.
@@ -156,10 +154,12 @@ fn fit(
         with_titles.iter().map(|line| line.code.clone()).collect::<BTreeSet<_>>().into_iter().collect();
     let manifest = manifest(plan, &vocabulary, &labels);
     let words: Vec<&str> = vocabulary.words.iter().map(String::as_str).collect();
-    let features = assembly::features(&manifest, words, &vocabulary.buckets);
+    let settings = vocabulary.feature_settings(plan.settings);
+    let (covariates, first_bucket) = assembly::covariates(&vocabulary.covariates, words.len() as u32);
+    let features = assembly::ngrams(&settings, &words, &[], Some(&vocabulary.buckets), first_bucket);
     let ready = |line: &CodedActivity, text: &NormalisedText| TrainingLine {
         text: text.as_str().to_owned(),
-        covariate_rows: features.covariate_rows(&line.activity).map(|(_, row)| row).collect(),
+        covariate_rows: covariates.iter().filter_map(|covariate| covariate.row(&line.activity)).collect(),
         label: labels.binary_search(&line.code).unwrap_or(labels.len()),
     };
     let training: Vec<TrainingLine> = with_titles.iter().zip(&texts).map(|(line, text)| ready(line, text)).collect();
@@ -177,7 +177,13 @@ fn fit(
         threads,
     };
     let trained = trainer.train(&training, &validation, interrupted, |report| tell(TrainingEvent::Epoch(report)))?;
-    let weights = tensors(trained, &manifest, vocabulary.buckets)?.to_bytes()?;
+    let weights = Weights {
+        table: Matrix::Dense(trained.table),
+        head: Matrix::Dense(trained.head.weights),
+        bias: trained.head.bias,
+        buckets: Some(vocabulary.buckets),
+    };
+    let weights = weights.to_bytes(manifest.architecture.dimension)?;
     Ok(Draft { manifest, words: vocabulary.words, weights })
 }
 
@@ -206,16 +212,6 @@ fn ancestors(nomenclature: &Nomenclature, labels: &[Code]) -> Vec<Vec<usize>> {
         of_labels.collect()
     });
     levels.collect()
-}
-
-fn tensors(trained: TrainedWeights, manifest: &Manifest, buckets: Vec<u32>) -> candle_core::Result<Weights> {
-    let (dimension, labels) = (manifest.architecture.dimension, manifest.labels.len());
-    Ok(Weights {
-        table: trained.table,
-        head: Tensor::from_vec(trained.head.weights, (labels, dimension), &Device::Cpu)?,
-        bias: Tensor::from_vec(trained.head.bias, labels, &Device::Cpu)?,
-        buckets,
-    })
 }
 
 /// Chooses the temperature, then the threshold.
@@ -274,9 +270,12 @@ fn manifest(plan: &TrainingPlan<'_>, vocabulary: &Vocabulary, labels: &[Code]) -
             family: Family::Fasttext,
             dimension: usize::from(plan.settings.dimension),
             rows: vocabulary.rows(),
+            quantiser: None,
+            head_quantiser: None,
         },
         normaliser: presets::codif_1(),
-        features: vocabulary.feature_settings(plan.settings),
+        features: Some(vocabulary.feature_settings(plan.settings)),
+        tokenizer: None,
         covariates: vocabulary.covariates.clone(),
         loss: plan.settings.loss.into(),
         temperature: 1.0,
@@ -296,5 +295,7 @@ fn manifest(plan: &TrainingPlan<'_>, vocabulary: &Vocabulary, labels: &[Code]) -
         },
         files: BTreeMap::new(),
         labels: labels.iter().map(Code::to_string).collect(),
+        free_labels: false,
+        label_counts: Vec::new(),
     }
 }

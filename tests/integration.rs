@@ -28,6 +28,10 @@ mod fuzzing;
 mod hot_swap;
 #[path = "integration/http.rs"]
 mod http;
+#[path = "integration/imported_fasttext.rs"]
+mod imported_fasttext;
+#[path = "integration/imported_torch_text.rs"]
+mod imported_torch_text;
 #[path = "integration/interrupted_transfers.rs"]
 mod interrupted_transfers;
 #[path = "integration/kept_versions.rs"]

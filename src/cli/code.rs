@@ -8,6 +8,7 @@ use anyhow::{Context, bail};
 use comfy_table::{Attribute, Cell, Color, ContentArrangement, Table, presets::UTF8_HORIZONTAL_ONLY};
 
 use crate::coding::activity::{Activity, ActivityError, RawActivity};
+use crate::coding::explain::Method;
 use crate::coding::raw_activity::UnreadActivity;
 use crate::coding::{Coder, Coding, CodingOptions};
 use crate::config::ModelOptions;
@@ -66,7 +67,8 @@ struct CovariateArguments {
     permanence: Option<String>,
 }
 
-fn threshold(text: &str) -> Result<f64, String> {
+/// A threshold, between 0 and 1.
+pub fn threshold(text: &str) -> Result<f64, String> {
     let number: f64 = text.parse().map_err(|_| "it must be a number".to_owned())?;
     if (0.0..=1.0).contains(&number) { Ok(number) } else { Err("it must be between 0 and 1".to_owned()) }
 }
@@ -183,6 +185,9 @@ fn show(nomenclature: &str, coding: &Coding, output: &mut dyn Write) -> anyhow::
         table.add_row([code, probability, Cell::new(&prediction.label.title)]);
     }
     writeln!(output, "{table}")?;
+    if coding.explanation.as_ref().is_some_and(|explanation| explanation.method == Method::Local) {
+        writeln!(output, "what each term adds to this text, its length held at its value:")?;
+    }
     for term in coding.explanation.iter().flat_map(|explanation| &explanation.contributions) {
         writeln!(output, "  {:+.3}  {}", term.contribution, term.term)?;
     }

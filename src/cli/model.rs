@@ -7,6 +7,7 @@ use clap::Subcommand;
 use tokio::runtime::Builder;
 
 mod diff;
+mod import;
 mod show;
 mod signing;
 mod transfer;
@@ -15,6 +16,7 @@ use crate::coding::ModelVersion;
 use crate::config::RegistryOptions;
 use crate::config::registry::PublicKeys;
 use crate::registry::{ModelReference, PRODUCTION, Registry};
+use import::{ImportCommand, NormaliseArguments};
 
 /// What `codif model` takes.
 #[derive(Debug, clap::Args)]
@@ -52,6 +54,11 @@ enum ModelCommand {
         #[arg(long, value_name = "PRIVATE_KEY")]
         sign: Option<PathBuf>,
     },
+    /// Make a version of a model that another program made
+    #[command(subcommand)]
+    Import(ImportCommand),
+    /// Print what a model sees of a text: one label a line from standard input, one normalised text a line
+    Normalise(NormaliseArguments),
     /// Fetch a version to a directory
     Pull {
         /// NAME, NAME@ALIAS or NAME:VERSION
@@ -119,6 +126,11 @@ fn plain_name(text: &str) -> Result<String, String> {
 
 /// Runs the sub-command.
 pub fn run(arguments: ModelArguments, output: &mut dyn Write) -> anyhow::Result<()> {
+    match &arguments.command {
+        ModelCommand::Import(command) => return import::import(command, &arguments.registry, output),
+        ModelCommand::Normalise(normalise) => return import::normalise(normalise, arguments.registry.clone(), output),
+        _ => {}
+    }
     // One thread for what waits; whatever computes has its own.
     let runtime = Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(run_async(arguments, output))
@@ -134,7 +146,7 @@ async fn run_async(arguments: ModelArguments, output: &mut dyn Write) -> anyhow:
         ModelCommand::List { json } => show::list(&registry, json, output).await,
         ModelCommand::Show { model, json } => show::show(&registry, &model, json, output).await,
         // Opens its registry itself, which may not be there yet.
-        ModelCommand::Push { .. } => Ok(()),
+        ModelCommand::Push { .. } | ModelCommand::Import(_) | ModelCommand::Normalise(_) => Ok(()),
         ModelCommand::Pull { model, directory } => {
             transfer::pull(&registry, (&model, &options.trust()), &directory, output).await
         }

@@ -1,5 +1,7 @@
 //! A declared activity: what a caller sends ([`RawActivity`]) and what codif accepts to code ([`Activity`]).
 
+use std::str::FromStr;
+
 use serde::{Deserialize, Serialize};
 
 /// Longest text coded unless told otherwise, in characters, once the text parts are joined.
@@ -67,6 +69,17 @@ impl Covariate {
             Self::LegalCategory => "legal_category",
             Self::Permanence => "permanence",
         }
+    }
+}
+
+/// By the name of its field.
+impl FromStr for Covariate {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        let known = || Self::ALL.map(Self::field).join(", ");
+        let found = Self::ALL.into_iter().find(|covariate| covariate.field() == text);
+        found.ok_or_else(|| format!("{text:?} is no field of an activity: {}", known()))
     }
 }
 
@@ -143,6 +156,8 @@ pub struct Activity {
     /// The text parts joined with a space, never blank.
     text: String,
     covariates: [Option<String>; Covariate::ALL.len()],
+    /// The surface, when it was given and not its class.
+    surface: Option<f64>,
     /// Which text is the description itself: its length in bytes at the start of `text`.
     description_length: usize,
 }
@@ -153,7 +168,7 @@ impl Activity {
         &self.text
     }
 
-    /// The description alone, trimmed.
+    /// The description alone, without the white space around it.
     pub fn description(&self) -> &str {
         self.text.get(..self.description_length).unwrap_or(&self.text)
     }
@@ -165,9 +180,17 @@ impl Activity {
 
     /// The activity as `/v1/code` takes it; its text parts have become one description.
     pub fn to_json(&self) -> serde_json::Map<String, serde_json::Value> {
-        let covariates = Covariate::ALL.into_iter().filter_map(|c| Some((c.field(), self.covariate(c)?)));
-        let fields = std::iter::once(("description", self.text())).chain(covariates);
-        fields.map(|(field, value)| (field.to_owned(), value.into())).collect()
+        let covariates = Covariate::ALL.into_iter().filter_map(|c| Some((c, self.covariate(c)?)));
+        let covariates = covariates.map(|(covariate, value)| match self.surface {
+            Some(surface) if covariate == Covariate::SurfaceClass => ("surface".to_owned(), surface.into()),
+            _ => (covariate.field().to_owned(), value.into()),
+        });
+        std::iter::once(("description".to_owned(), self.text().into())).chain(covariates).collect()
+    }
+
+    /// The surface in square metres, when it was given and not its class.
+    pub fn surface(&self) -> Option<f64> {
+        self.surface
     }
 
     /// The value given for a covariate; `None` when it is absent.
@@ -190,9 +213,9 @@ impl Activity {
         if raw.id.is_some_and(|id| id.chars().count() > LONGEST_ID) {
             return Err(ActivityError::IdTooLong);
         }
-        let mut text = filled(raw.description).ok_or(ActivityError::EmptyDescription)?;
+        let mut text = written(raw.description).ok_or(ActivityError::EmptyDescription)?;
         let description_length = text.len();
-        for part in [raw.other_nature, raw.agricultural_detail].into_iter().filter_map(filled) {
+        for part in [raw.other_nature, raw.agricultural_detail].into_iter().filter_map(written) {
             text.push(' ');
             text.push_str(&part);
         }
@@ -216,7 +239,7 @@ impl Activity {
             filled(raw.legal_category),
             filled(raw.permanence),
         ];
-        Ok(Self { text, covariates, description_length })
+        Ok(Self { text, covariates, surface: raw.surface, description_length })
     }
 }
 
@@ -227,8 +250,9 @@ impl RawActivity {
         let mut left = allowed;
         let mut cut = false;
         for part in [&mut self.description, &mut self.other_nature, &mut self.agricultural_detail] {
-            let Some(text) = part.as_deref().map(str::trim).filter(|text| !text.is_empty()) else { continue };
-            match beginning(text, left) {
+            let Some(text) = part.as_deref().filter(|text| !text.trim().is_empty()).map(trimmed) else { continue };
+            // What is cut begins with its first word, so that something is left of it.
+            match beginning(text, left).map(|_| beginning(text.trim(), left).unwrap_or((text.trim(), true))) {
                 Some((kept, whole_words)) => {
                     let kept = if whole_words || left == allowed { kept } else { "" };
                     *part = Some(kept.to_owned());
@@ -252,6 +276,16 @@ fn beginning(text: &str, allowed: usize) -> Option<(&str, bool)> {
     }
     let boundary = kept.rfind(char::is_whitespace).and_then(|place| kept.get(..place));
     Some(boundary.map_or((kept, false), |whole| (whole.trim_end(), true)))
+}
+
+/// A text without the plain white space around it. Other white space may be part of a word, to a model that learned so.
+pub fn trimmed(text: &str) -> &str {
+    text.trim_matches([' ', '\t', '\n', '\r', '\u{b}', '\u{c}'])
+}
+
+/// A text part without the plain white space around it, or nothing when it is blank.
+fn written(text: Option<String>) -> Option<String> {
+    text.filter(|text| !text.trim().is_empty()).map(|text| trimmed(&text).to_owned())
 }
 
 /// The trimmed text, or nothing when it is blank.

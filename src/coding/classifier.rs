@@ -1,35 +1,34 @@
-//! Bag of rows → mean → linear → softmax or one-vs-all: the one classifier of every family, on candle.
+//! Bag of rows → mean → linear: the one classifier of every family, on candle. A family may add vectors to the mean, and scale
+//! the whole to length.
 
-use candle_core::{Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{Linear, Module, ops};
-use serde::{Deserialize, Serialize};
 
-use super::embedding_bag::embedding_bag;
 use super::features::FeatureBags;
-use super::softmax::softmax;
-
-/// How logits become probabilities.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Loss {
-    /// One distribution over all labels: probabilities sum to 1.
-    Softmax,
-    /// One yes-or-no per label: each probability stands alone.
-    OneVsAll,
-}
+use super::scoring::Scoring;
+use super::table::Table;
 
 /// The weights of a model, on a device.
 pub struct Classifier {
-    table: Tensor,
+    table: Table,
     head: Linear,
-    loss: Loss,
+    /// Of a model that scales what it has of a text to length: a weight of 1 for each of its numbers.
+    scaled_by: Option<Tensor>,
+    scoring: Scoring,
     temperature: f64,
 }
 
 impl Classifier {
-    /// From a table of rows × dimension and a head of labels × dimension with one bias a label, all f32.
-    pub fn new(table: Tensor, weight: Tensor, bias: Tensor, loss: Loss, temperature: f64) -> Self {
-        Self { table, head: Linear::new(weight, Some(bias)), loss, temperature }
+    /// From a table and a head of labels × dimension with one bias a label, all f32.
+    pub fn new(table: Table, head: Linear, scoring: Scoring, temperature: f64) -> Self {
+        Self { table, head, scaled_by: None, scoring, temperature }
+    }
+
+    /// The same, with what it has of a text scaled to length (root mean square 1: Zhang and Sennrich, "Root Mean Square Layer
+    /// Normalization", NeurIPS 2019).
+    pub fn scaled(self) -> Result<Self> {
+        let ones = Tensor::ones(self.table.dimension()?, DType::F32, self.device())?;
+        Ok(Self { scaled_by: Some(ones), ..self })
     }
 
     /// The device the weights are on.
@@ -37,19 +36,39 @@ impl Classifier {
         self.table.device()
     }
 
+    /// What the model has of each text, one line a bag.
+    fn hidden(&self, bags: &FeatureBags) -> Result<Tensor> {
+        let rows = Tensor::from_slice(&bags.rows, bags.rows.len(), self.device())?;
+        let bounds = Tensor::from_slice(bags.bounds.as_flattened(), (bags.bounds.len(), 4), self.device())?;
+        self.table.bags(&rows, &bounds)
+    }
+
     /// Logits, one line a bag.
     pub fn logits(&self, bags: &FeatureBags) -> Result<Tensor> {
-        let rows = Tensor::from_slice(&bags.rows, bags.rows.len(), self.device())?;
-        let bounds = Tensor::from_slice(bags.bounds.as_flattened(), (bags.bounds.len(), 3), self.device())?;
-        self.head.forward(&embedding_bag(&self.table, &rows, &bounds)?)
+        let hidden = self.hidden(bags)?;
+        match &self.scaled_by {
+            Some(ones) => self.head.forward(&ops::rms_norm(&hidden, ones, f32::EPSILON)?),
+            None => self.head.forward(&hidden),
+        }
     }
 
     /// Probabilities of the labels, one line a line of logits.
     pub fn probabilities(&self, logits: &Tensor) -> Result<Vec<Vec<f32>>> {
-        match self.loss {
-            Loss::Softmax => softmax(logits, self.temperature)?.to_vec2(),
-            Loss::OneVsAll => ops::sigmoid(&(logits / self.temperature)?)?.to_vec2(),
+        self.scoring.probabilities(logits, self.temperature)
+    }
+
+    /// Whether what a row adds to a logit does not depend on the other rows.
+    pub fn is_linear(&self) -> bool {
+        self.scaled_by.is_none()
+    }
+
+    /// What the logits of one bag are divided by, of all its rows alike: the length it is scaled to, held at its value.
+    pub fn scale(&self, bag: &FeatureBags) -> Result<f64> {
+        if self.is_linear() {
+            return Ok(1.0);
         }
+        let mean_square = self.hidden(bag)?.sqr()?.mean_all()?.to_scalar::<f32>()?;
+        Ok(f64::from(mean_square + f32::EPSILON).sqrt())
     }
 
     /// What each row of the table, alone, adds to the logits of some labels: one line a row, one number a label.
@@ -57,22 +76,23 @@ impl Classifier {
         if rows.is_empty() || labels.is_empty() {
             return Ok(vec![Vec::new(); rows.len()]);
         }
-        let weights = labels.iter().map(|label| self.label_weights(*label)).collect::<Result<Vec<_>>>()?.concat();
-        let weights = Tensor::from_vec(weights, (labels.len(), self.table.dim(1)?), self.device())?;
-        let rows = Tensor::from_slice(rows, rows.len(), self.device())?;
-        self.table.index_select(&rows, 0)?.matmul(&weights.t()?)?.to_vec2()
+        let weights = labels.iter().map(|label| self.label_weights(*label)).collect::<Result<Vec<_>>>()?;
+        let weights = Tensor::stack(&weights, 0)?;
+        self.table.rows(rows)?.matmul(&weights.t()?)?.to_vec2()
     }
 
-    /// The head's weights for one label.
-    fn label_weights(&self, label: usize) -> Result<Vec<f32>> {
-        self.head.weight().get(label)?.to_vec1()
+    /// The head's weights for one label. In a tree of labels they are those of the turns on its way.
+    fn label_weights(&self, label: usize) -> Result<Tensor> {
+        let terms = self.scoring.terms(label).into_iter();
+        let terms = terms.map(|(line, turn)| self.head.weight().get(line)?.contiguous()? * f64::from(turn));
+        let none = Tensor::zeros(self.table.dimension()?, DType::F32, self.device());
+        terms.fold(none, |sum, term| sum? + term?)
     }
 
     /// The head's bias for one label.
     pub fn label_bias(&self, label: usize) -> Result<f32> {
-        match self.head.bias() {
-            Some(bias) => bias.get(label)?.to_scalar(),
-            None => Ok(0.0),
-        }
+        let Some(bias) = self.head.bias() else { return Ok(0.0) };
+        let terms = self.scoring.terms(label).into_iter();
+        terms.map(|(line, turn)| Ok(turn * bias.get(line)?.to_scalar::<f32>()?)).sum()
     }
 }

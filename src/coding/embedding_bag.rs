@@ -1,17 +1,29 @@
 //! The embedding bag: fused gather and mean over ragged bags, as a candle custom op (candle's own `mean` over a
 //! non-last axis is 20 times slower than needed, and an `index_select` would write every gathered row to memory).
 
+use std::sync::Arc;
+
 use candle_core::{CpuStorage, CustomOp3, Error, Layout, Result, Shape, Tensor};
 
-/// Mean of the rows of each bag.
+use super::quantiser::QuantisedRows;
+use super::wide::wide;
+
+/// Of each bag the mean of its averaged rows, and the others added to it.
 ///
 /// `table` is rows × dimension (f32), `ids` the rows of all bags one after the other (u32), `bounds` one line
-/// `[start, end, divisor]` a bag (u32). A bag without rows gives a zero vector.
-pub fn embedding_bag(table: &Tensor, ids: &Tensor, bounds: &Tensor) -> Result<Tensor> {
-    table.apply_op3_no_bwd(ids, bounds, &EmbeddingBag)
+/// `[start, averaged, end, divisor]` a bag (u32). A bag without rows gives a zero vector.
+pub fn dense_bags(table: &Tensor, ids: &Tensor, bounds: &Tensor) -> Result<Tensor> {
+    table.apply_op3_no_bwd(ids, bounds, &EmbeddingBag { quantised: None })
 }
 
-struct EmbeddingBag;
+/// The same of quantised rows, which are followed by those of `sums`.
+pub fn quantised_bags(quantised: &Arc<QuantisedRows>, sums: &Tensor, ids: &Tensor, bounds: &Tensor) -> Result<Tensor> {
+    sums.apply_op3_no_bwd(ids, bounds, &EmbeddingBag { quantised: Some(Arc::clone(quantised)) })
+}
+
+struct EmbeddingBag {
+    quantised: Option<Arc<QuantisedRows>>,
+}
 
 impl CustomOp3 for EmbeddingBag {
     fn name(&self) -> &'static str {
@@ -31,30 +43,51 @@ impl CustomOp3 for EmbeddingBag {
         let (bags, _) = bounds_layout.shape().dims2()?;
         let table = contiguous(table.as_slice::<f32>()?, table_layout)?;
         let ids = contiguous(ids.as_slice::<u32>()?, ids_layout)?;
-        let bounds = contiguous(bounds.as_slice::<u32>()?, bounds_layout)?;
+        let bounds = contiguous(bounds.as_slice::<u32>()?, bounds_layout)?.as_chunks::<4>().0;
         let mut means = vec![0f32; bags * dimension];
-        for (mean, bound) in means.chunks_exact_mut(dimension.max(1)).zip(bounds.chunks_exact(3)) {
-            let &[start, end, divisor] = bound else { continue };
-            let rows = ids.get(start as usize..end as usize).ok_or_else(|| outside("bag", end))?;
-            for &row in rows {
-                add_row(mean, table, row)?;
+        let gathered = wide(|| match self.quantised.as_deref() {
+            None => gather(&mut means, dimension, ids, bounds, |row, sum| add_row(sum, table, row)),
+            Some(quantised) => {
+                gather(&mut means, dimension, ids, bounds, |row, sum| match row.checked_sub(quantised.len() as u32) {
+                    None => quantised.add_to(row, sum),
+                    Some(row) => add_row(sum, table, row),
+                })
             }
-            if divisor > 1 {
-                let scale = 1.0 / divisor as f32;
-                mean.iter_mut().for_each(|value| *value *= scale);
-            }
-        }
+        });
+        gathered.map_err(|(what, place)| outside(what, place))?;
         Ok((CpuStorage::F32(means), Shape::from((bags, dimension))))
     }
 }
 
-fn add_row(sum: &mut [f32], table: &[f32], row: u32) -> Result<()> {
-    let start = row as usize * sum.len();
-    let values = table.get(start..start + sum.len()).ok_or_else(|| outside("row", row))?;
-    for (sum, value) in sum.iter_mut().zip(values) {
-        *sum += value;
+/// Sums the rows of each bag; the error is what is outside the table.
+#[inline(always)]
+fn gather(
+    means: &mut [f32],
+    dimension: usize,
+    ids: &[u32],
+    bounds: &[[u32; 4]],
+    add: impl Fn(u32, &mut [f32]) -> bool,
+) -> std::result::Result<(), (&'static str, u32)> {
+    for (mean, &[start, averaged, end, divisor]) in means.chunks_exact_mut(dimension.max(1)).zip(bounds) {
+        let rows = ids.get(start as usize..end as usize).ok_or(("bag", end))?;
+        let split = averaged.checked_sub(start).and_then(|count| rows.split_at_checked(count as usize));
+        let (averaged, added) = split.ok_or(("bag", averaged))?;
+        averaged.iter().try_for_each(|&row| add(row, mean).then_some(()).ok_or(("row", row)))?;
+        if divisor > 1 {
+            let scale = 1.0 / divisor as f32;
+            mean.iter_mut().for_each(|value| *value *= scale);
+        }
+        added.iter().try_for_each(|&row| add(row, mean).then_some(()).ok_or(("row", row)))?;
     }
     Ok(())
+}
+
+#[inline(always)]
+fn add_row(sum: &mut [f32], table: &[f32], row: u32) -> bool {
+    let start = row as usize * sum.len();
+    let Some(values) = table.get(start..start + sum.len()) else { return false };
+    sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+    true
 }
 
 /// The values of a tensor that lies in one stretch.
@@ -70,24 +103,47 @@ fn outside(what: &str, place: u32) -> Error {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::coding::quantiser::CENTROIDS;
     use candle_core::Device;
 
-    fn bag(ids: &[u32], bounds: &[[u32; 3]]) -> Result<Vec<Vec<f32>>> {
+    fn bag(ids: &[u32], bounds: &[[u32; 4]]) -> Result<Vec<Vec<f32>>> {
         let table = Tensor::from_slice(&[1f32, 2., 10., 20., 100., 200.], (3, 2), &Device::Cpu)?;
         let ids = Tensor::from_slice(ids, ids.len(), &Device::Cpu)?;
-        let bounds = Tensor::from_slice(bounds.as_flattened(), (bounds.len(), 3), &Device::Cpu)?;
-        embedding_bag(&table, &ids, &bounds)?.to_vec2()
+        let bounds = Tensor::from_slice(bounds.as_flattened(), (bounds.len(), 4), &Device::Cpu)?;
+        dense_bags(&table, &ids, &bounds)?.to_vec2()
     }
 
     #[test]
     fn ragged_bags_are_averaged() {
-        let means = bag(&[0, 2, 1], &[[0, 2, 2], [2, 3, 1], [3, 3, 0], [0, 2, 4]]).unwrap();
+        let means = bag(&[0, 2, 1], &[[0, 2, 2, 2], [2, 3, 3, 1], [3, 3, 3, 0], [0, 2, 2, 4]]).unwrap();
         assert_eq!(means, [[50.5, 101.], [10., 20.], [0., 0.], [25.25, 50.5]]);
     }
 
     #[test]
+    fn rows_after_those_are_added_whole() {
+        let means = bag(&[0, 1, 2], &[[0, 2, 3, 2], [0, 0, 2, 0]]).unwrap();
+        assert_eq!(means, [[105.5, 211.], [11., 22.]]);
+    }
+
+    #[test]
     fn a_row_or_bag_outside_is_an_error() {
-        assert!(bag(&[3], &[[0, 1, 1]]).is_err());
-        assert!(bag(&[0], &[[0, 2, 2]]).is_err());
+        assert!(bag(&[3], &[[0, 1, 1, 1]]).is_err());
+        assert!(bag(&[0], &[[0, 2, 2, 2]]).is_err());
+        assert!(bag(&[0], &[[0, 2, 1, 2]]).is_err());
+        assert!(bag(&[0], &[[1, 0, 1, 2]]).is_err());
+    }
+
+    #[test]
+    fn quantised_rows_come_before_the_sums() {
+        let centroids = (0..2 * CENTROIDS).map(|n| n as f32).collect();
+        let quantised = Arc::new(QuantisedRows::new(2, 2, vec![3, 5], centroids, None).unwrap());
+        let sums = Tensor::from_slice(&[0.5f32, 0.25], (1, 2), &Device::Cpu).unwrap();
+        let bags = |ids: &[u32], bounds: [u32; 4]| {
+            let ids = Tensor::from_slice(ids, ids.len(), &Device::Cpu)?;
+            let bounds = Tensor::from_slice(&bounds, (1, 4), &Device::Cpu)?;
+            quantised_bags(&quantised, &sums, &ids, &bounds)?.to_vec2::<f32>()
+        };
+        assert_eq!(bags(&[0, 1, 2], [0, 3, 3, 1]).unwrap(), [[6.0 + 10.0 + 0.5, 7.0 + 11.0 + 0.25]]);
+        assert!(bags(&[3], [0, 1, 1, 1]).is_err());
     }
 }

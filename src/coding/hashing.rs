@@ -28,18 +28,43 @@ pub fn for_each_subword(word: &str, shortest: usize, longest: usize, mut found: 
     if longest == 0 {
         return;
     }
-    let bracketed: Vec<char> = std::iter::once('<').chain(word.chars()).chain(std::iter::once('>')).collect();
-    let mut utf8 = [0; 4];
-    for start in 0..bracketed.len() {
-        let mut hash = BASIS;
-        for (length, character) in (1..=longest).zip(bracketed.iter().skip(start)) {
-            hash = character.encode_utf8(&mut utf8).bytes().fold(hash, extended);
-            let lone_bracket = length == 1 && (start == 0 || start + 1 == bracketed.len());
+    let (mut short, mut long) = ([0; 64], Vec::new());
+    let bracketed = match short.get_mut(..word.len() + 2) {
+        Some(short) => short,
+        None => {
+            long.resize(word.len() + 2, 0);
+            long.as_mut_slice()
+        }
+    };
+    if let [first, inner @ .., last] = bracketed {
+        (*first, *last) = (b'<', b'>');
+        inner.copy_from_slice(word.as_bytes());
+    }
+    let mut rest: &[u8] = bracketed;
+    let mut start = 0;
+    while let Some(size) = first_character(rest) {
+        let (mut hash, mut left) = (BASIS, rest);
+        for length in 1..=longest {
+            let Some((character, after)) = first_character(left).and_then(|size| left.split_at_checked(size)) else {
+                break;
+            };
+            hash = character.iter().copied().fold(hash, extended);
+            left = after;
+            let lone_bracket = length == 1 && (start == 0 || left.is_empty());
             if length >= shortest && !lone_bracket {
                 found(hash, start, length);
             }
         }
+        rest = rest.get(size..).unwrap_or_default();
+        start += 1;
     }
+}
+
+/// How many bytes the first character has; none when there is none.
+fn first_character(text: &[u8]) -> Option<usize> {
+    let (_, after) = text.split_first()?;
+    let continues = |byte: &&u8| **byte & 0xc0 == 0x80;
+    Some(1 + after.iter().take_while(continues).count())
 }
 
 #[cfg(test)]

@@ -1,13 +1,16 @@
 //! The model's own normaliser: an ordered list of named steps, kept in its manifest.
 
+pub mod empty_labels;
 pub mod presets;
+mod ready;
+mod stop_words;
+mod transliteration;
 
-use std::collections::HashSet;
+use std::borrow::Cow;
 
-use regex::Regex;
-use rust_stemmers::{Algorithm, Stemmer};
 use serde::{Deserialize, Serialize};
-use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
+
+use ready::ReadyStep;
 
 /// One step of a normaliser, as the manifest writes it. A step codif does not know is refused by name.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -28,9 +31,9 @@ pub enum Step {
         /// What takes its place.
         with: String,
     },
-    /// Removes whole-word phrases.
+    /// Puts a space in the place of each phrase.
     RemovePhrases {
-        /// The phrases, tried in order.
+        /// Regular expressions; where several match at one place, the first of them is taken.
         phrases: Vec<String>,
     },
     /// Drops words shorter than `min` characters.
@@ -53,7 +56,7 @@ pub enum Step {
     CollapseSpaces,
 }
 
-/// A model's normalised text: words separated by single spaces.
+/// A text as a model sees it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct NormalisedText(String);
 
@@ -88,14 +91,6 @@ pub struct Normaliser {
     ready: Vec<ReadyStep>,
 }
 
-enum ReadyStep {
-    Replace(Regex, String),
-    RemovePhrases(Vec<Regex>),
-    DropWords(HashSet<String>),
-    Stem(Stemmer),
-    Plain(Step),
-}
-
 impl Normaliser {
     /// Compiles the steps once; a bad pattern is refused with its place in the list.
     pub fn new(steps: Vec<Step>) -> Result<Self, NormaliserError> {
@@ -113,64 +108,12 @@ impl Normaliser {
 
     /// The text as the model sees it. Total and deterministic.
     pub fn normalise(&self, text: &str) -> NormalisedText {
-        NormalisedText(self.ready.iter().fold(text.to_owned(), |text, step| step.apply(text)))
-    }
-}
-
-impl ReadyStep {
-    fn new(step: &Step) -> Result<Self, regex::Error> {
-        Ok(match step {
-            Step::Replace { pattern, with } => Self::Replace(Regex::new(pattern)?, with.clone()),
-            Step::RemovePhrases { phrases } => {
-                let whole_words = |phrase: &String| Regex::new(&format!(r"\b(?:{phrase})\b"));
-                Self::RemovePhrases(phrases.iter().map(whole_words).collect::<Result<_, _>>()?)
+        let mut text = Cow::Borrowed(text);
+        for step in &self.ready {
+            if let Some(changed) = step.changed(&text) {
+                text = Cow::Owned(changed);
             }
-            Step::DropStopWords { words } => Self::DropWords(words.iter().cloned().collect()),
-            Step::Stem => Self::Stem(Stemmer::create(Algorithm::French)),
-            plain => Self::Plain(plain.clone()),
-        })
-    }
-
-    fn apply(&self, text: String) -> String {
-        match self {
-            Self::Replace(pattern, with) => pattern.replace_all(&text, with.as_str()).into_owned(),
-            Self::RemovePhrases(phrases) => {
-                phrases.iter().fold(text, |text, phrase| phrase.replace_all(&text, " ").into_owned())
-            }
-            Self::DropWords(dropped) => joined(text.split_whitespace().filter(|word| !dropped.contains(*word))),
-            Self::Stem(stemmer) => joined(text.split_whitespace().map(|word| stemmer.stem(word))),
-            Self::Plain(step) => step.apply_plain(text),
         }
+        NormalisedText(text.into_owned())
     }
-}
-
-impl Step {
-    fn apply_plain(&self, text: String) -> String {
-        match self {
-            Self::Lowercase => text.to_lowercase(),
-            Self::Transliterate if text.is_ascii() => text,
-            Self::Transliterate => unidecode::unidecode(&text),
-            Self::StripAccents => text.nfd().filter(|character| !is_combining_mark(*character)).nfc().collect(),
-            Self::Nfkd => text.nfkd().collect(),
-            Self::DropShortWords { min } => joined(text.split_whitespace().filter(|word| word.chars().count() >= *min)),
-            Self::DropDigits => text.chars().filter(|character| !character.is_ascii_digit()).collect(),
-            Self::DeduplicateWords => {
-                let mut seen = HashSet::new();
-                joined(text.split_whitespace().filter(|word| seen.insert(*word)))
-            }
-            Self::CollapseSpaces => joined(text.split_whitespace()),
-            Self::Replace { .. } | Self::RemovePhrases { .. } | Self::DropStopWords { .. } | Self::Stem => text,
-        }
-    }
-}
-
-fn joined<Word: AsRef<str>>(words: impl Iterator<Item = Word>) -> String {
-    let mut text = String::new();
-    for word in words {
-        if !text.is_empty() {
-            text.push(' ');
-        }
-        text.push_str(word.as_ref());
-    }
-    text
 }

@@ -5,6 +5,7 @@
 use candle_core::{CpuStorage, CustomOp1, Layout, Result, Shape, Tensor};
 
 use super::embedding_bag::contiguous;
+use super::wide::wide;
 
 /// exp((x − max) / temperature), divided by the sum of its line.
 pub fn softmax(logits: &Tensor, temperature: f64) -> Result<Tensor> {
@@ -23,12 +24,14 @@ impl CustomOp1 for Softmax {
     fn cpu_fwd(&self, logits: &CpuStorage, layout: &Layout) -> Result<(CpuStorage, Shape)> {
         let (_, labels) = layout.shape().dims2()?;
         let mut values = contiguous(logits.as_slice::<f32>()?, layout)?.to_vec();
-        for line in values.chunks_exact_mut(labels.max(1)) {
-            let largest = largest(line);
-            line.iter_mut().for_each(|value| *value = exponential((*value - largest) * self.inverse_temperature));
-            let inverse_sum = 1.0 / sum(line);
-            line.iter_mut().for_each(|value| *value *= inverse_sum);
-        }
+        wide(|| {
+            for line in values.chunks_exact_mut(labels.max(1)) {
+                let largest = largest(line);
+                line.iter_mut().for_each(|value| *value = exponential((*value - largest) * self.inverse_temperature));
+                let inverse_sum = 1.0 / sum(line);
+                line.iter_mut().for_each(|value| *value *= inverse_sum);
+            }
+        });
         Ok((CpuStorage::F32(values), layout.shape().clone()))
     }
 }
@@ -36,6 +39,7 @@ impl CustomOp1 for Softmax {
 /// Numbers taken together: eight partial results become vector instructions, one would not.
 const LANES: usize = 8;
 
+#[inline(always)]
 fn largest(line: &[f32]) -> f32 {
     let larger = |one: f32, other: f32| if other > one { other } else { one };
     let (chunks, rest) = line.as_chunks::<LANES>();
@@ -46,6 +50,7 @@ fn largest(line: &[f32]) -> f32 {
     lanes.iter().chain(rest).copied().fold(f32::NEG_INFINITY, larger)
 }
 
+#[inline(always)]
 fn sum(line: &[f32]) -> f32 {
     let (chunks, rest) = line.as_chunks::<LANES>();
     let mut lanes = [0f32; LANES];
@@ -58,6 +63,7 @@ fn sum(line: &[f32]) -> f32 {
 /// e^x for x ≤ 0, within 2 units in the last place; 0 where the result would be subnormal. Without a branch, so that it
 /// becomes vector instructions: e^x = 2^n · e^r with n the nearest whole number to x / ln 2, |r| ≤ ln 2 / 2, and e^r by its
 /// Taylor series to the seventh degree (Cody and Waite, "Software Manual for the Elementary Functions", 1980).
+#[inline(always)]
 fn exponential(x: f32) -> f32 {
     // ln 2 in two parts: the first has few enough digits for n · LN_2_HIGH to be exact.
     const LN_2_HIGH: f32 = 0.693_359_4;

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::model::bundle::Trust;
+use crate::model::options::{KnownWordSums, LoadOptions};
 use crate::model::signature::PublicKey;
 use crate::registry::s3::S3Settings;
 use crate::registry::{ModelReference, RegistryLocation};
@@ -32,6 +33,9 @@ pub struct RegistryOptions {
     #[arg(long, env = "CODIF_REQUIRE_SIGNATURE", value_name = "PUBLIC_KEY", value_parser = public_keys, value_delimiter = ',',
         allow_hyphen_values = true)]
     pub require_signature: Vec<PublicKeys>,
+    /// Known words to sum with their sub-words when a model is loaded, for speed: off, all, or as many as a size of memory holds
+    #[arg(long, env = "CODIF_KNOWN_WORDS", default_value_t, value_name = "all|off|SIZE")]
+    pub known_words: KnownWordSums,
     /// Address of an S3 server other than Amazon's [default: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, MLFLOW_S3_ENDPOINT_URL, AWS_S3_ENDPOINT]
     #[arg(id = "s3.endpoint", long = "s3-endpoint", env = "CODIF_S3_ENDPOINT", value_name = "URL")]
     pub s3_endpoint: Option<String>,
@@ -60,6 +64,7 @@ impl Default for RegistryOptions {
             registry: RegistryLocation::Directory("models".into()),
             cache: None,
             require_signature: Vec::new(),
+            known_words: KnownWordSums::default(),
             s3_endpoint: None,
             s3_region: None,
             s3_path_style: None,
@@ -82,6 +87,11 @@ impl RegistryOptions {
     /// Whose signature a version needs.
     pub fn trust(&self) -> Trust {
         Trust { keys: self.require_signature.iter().flat_map(|keys| keys.0.clone()).collect() }
+    }
+
+    /// How versions are loaded.
+    pub fn load_options(&self) -> LoadOptions {
+        LoadOptions { trust: self.trust(), known_words: self.known_words }
     }
 
     /// The directory for what is fetched.

@@ -43,7 +43,7 @@ pub async fn list(State(app): State<App>) -> Json<Vec<ModelAnswer>> {
         nomenclature: nomenclature.to_owned(),
         labels: coder.labels.len(),
         threshold: coder.threshold,
-        covariates: coder.features.covariates.iter().map(|(covariate, _)| covariate.field()).collect(),
+        covariates: coder.features.covariates.iter().map(|one| one.covariate.field()).collect(),
     });
     Json(models.collect())
 }

@@ -1,59 +1,105 @@
-//! The coder that a manifest, its words and its weights make.
+//! The coder that a manifest, what it reads of a text and its weights make.
 
 use std::collections::{HashMap, HashSet};
 use std::sync::Arc;
 
-use candle_core::Tensor;
+use candle_core::{Device, Tensor};
+use candle_nn::Linear;
 
 use super::error::ModelFault;
-use super::manifest::Manifest;
-use super::weights::Weights;
+use super::manifest::{CovariateSettings, Entry, Family, FeatureSettings, Manifest};
+use super::options::KnownWordSums;
+use super::weights::{Matrix, Weights};
 use crate::coding::classifier::Classifier;
-use crate::coding::features::{Buckets, Features};
-use crate::coding::known_words::with_known_words;
+use crate::coding::covariates::{CovariateFeature, Enters};
+use crate::coding::features::{Buckets, Features, NgramFeatures, TextFeatures};
+use crate::coding::known_words::sum_known_words;
 use crate::coding::normalise::Normaliser;
+use crate::coding::scoring::Scoring;
+use crate::coding::table::Table;
+use crate::coding::tokens::Tokenizer;
 use crate::coding::{Coder, Label, ModelVersion};
-use crate::nomenclature::{Code, Level, Nomenclature, Nomenclatures};
+use crate::nomenclature::{Nomenclature, Nomenclatures};
+
+/// What a model reads of a text, as its files give it.
+pub enum TextParts<'a> {
+    /// The words of a model of the `fasttext` family, in the order of their rows.
+    Words(Vec<&'a str>),
+    /// The tokenizer of one of the `torch-text` family.
+    Tokenizer(Tokenizer),
+}
+
+impl TextParts<'_> {
+    /// How many rows may be added to the table.
+    pub fn more_rows(&self, sums: KnownWordSums, dimension: usize) -> usize {
+        match self {
+            Self::Words(words) => sums.most(words.len(), dimension),
+            Self::Tokenizer(_) => 0,
+        }
+    }
+}
 
 /// Puts the coder together; what does not fit is refused.
 pub fn assemble(
     manifest: &Manifest,
-    words: Vec<&str>,
+    parts: TextParts<'_>,
     weights: Weights,
+    sums: KnownWordSums,
     nomenclatures: &Nomenclatures,
 ) -> Result<Coder, ModelFault> {
-    let malformed = |reason: String| ModelFault::malformed("manifest", reason);
-    let nomenclature = nomenclatures
-        .get(&manifest.nomenclature)
-        .ok_or_else(|| malformed(format!("unknown nomenclature {:?}", manifest.nomenclature)))?;
-    let mut features = features(manifest, words.clone(), &weights.buckets);
+    let nomenclature = nomenclature(manifest, nomenclatures)?;
     let dimension = manifest.architecture.dimension;
-    let table = with_known_words(&mut features, &words, weights.table, dimension, weights.bias.device());
-    let table = table.map_err(|error| malformed(error.to_string()))?;
-    let head = by_columns(&weights.head).map_err(|error| malformed(error.to_string()))?;
+    let most = parts.more_rows(sums, dimension);
+    let mut features = features(manifest, parts, weights.buckets.as_deref());
+    let table = table(&mut features, weights.table, most, dimension).map_err(malformed)?;
+    let scoring = Scoring::new(manifest.loss, &manifest.label_counts);
+    let head = head(weights.head, weights.bias, dimension).map_err(malformed)?;
+    let classifier = Classifier::new(table, head, scoring, manifest.temperature);
+    let classifier = match manifest.architecture.family {
+        Family::Fasttext => classifier,
+        Family::TorchText => classifier.scaled().map_err(malformed)?,
+    };
     Ok(Coder {
         model: Arc::new(ModelVersion { name: manifest.name.clone(), version: manifest.version }),
-        labels: labels(&manifest.labels, nomenclature).map_err(malformed)?,
-        nomenclature: Arc::clone(nomenclature),
-        normaliser: Normaliser::new(manifest.normaliser.clone()).map_err(|error| malformed(error.to_string()))?,
+        labels: labels(&manifest.labels, &nomenclature).map_err(malformed)?,
+        nomenclature,
+        normaliser: Normaliser::new(manifest.normaliser.clone()).map_err(malformed)?,
         features,
-        classifier: Classifier::new(table, head, weights.bias, manifest.loss, manifest.temperature),
+        classifier,
         threshold: manifest.decision.threshold,
     })
 }
 
-/// The same weights, stored column by column: the product of one text reads them in one stretch.
-fn by_columns(weights: &Tensor) -> candle_core::Result<Tensor> {
-    weights.t()?.contiguous()?.t()
+fn malformed(reason: impl std::fmt::Display) -> ModelFault {
+    ModelFault::malformed("manifest", reason)
+}
+
+/// The nomenclature of the labels; labels that are of none make one of their own.
+fn nomenclature(manifest: &Manifest, nomenclatures: &Nomenclatures) -> Result<Arc<Nomenclature>, ModelFault> {
+    let id = &manifest.nomenclature;
+    match (manifest.free_labels, nomenclatures.get(id)) {
+        (false, Some(nomenclature)) => Ok(Arc::clone(nomenclature)),
+        (false, None) => Err(malformed(format!("unknown nomenclature {id:?}"))),
+        (true, Some(_)) => {
+            Err(malformed(format!("its labels are free, and {id:?} is a nomenclature: give it another name")))
+        }
+        (true, None) => Ok(Arc::new(Nomenclature::of_labels(id, &manifest.labels))),
+    }
+}
+
+/// Whether the labels are what they should be; those that are not are named.
+pub fn check_labels(manifest: &Manifest, nomenclatures: &Nomenclatures) -> Result<(), ModelFault> {
+    labels(&manifest.labels, &*nomenclature(manifest, nomenclatures)?).map(drop).map_err(malformed)
 }
 
 /// The labels with their titles; codes outside the nomenclature's sub-classes are refused, all of them named.
 fn labels(codes: &[String], nomenclature: &Nomenclature) -> Result<Vec<Arc<Label>>, String> {
     let mut labels = Vec::with_capacity(codes.len());
     let mut outside = Vec::new();
+    let mut seen = HashSet::new();
     for text in codes {
-        let entry = text.parse::<Code>().ok().and_then(|code| nomenclature.entry(&code));
-        match entry.filter(|entry| entry.level == Level::SubClass) {
+        match nomenclature.sub_class(text) {
+            Some(entry) if !seen.insert(&entry.code) => return Err(format!("label {text} is given twice")),
             Some(entry) => {
                 let path = nomenclature.path(&entry.code);
                 let label = Label::new(entry.code.clone(), entry.title.clone(), path);
@@ -62,10 +108,6 @@ fn labels(codes: &[String], nomenclature: &Nomenclature) -> Result<Vec<Arc<Label
             None => outside.push(text.as_str()),
         }
     }
-    let mut seen = HashSet::new();
-    if let Some(twice) = codes.iter().find(|code| !seen.insert(code.as_str())) {
-        return Err(format!("label {twice} is given twice"));
-    }
     match outside.as_slice() {
         [] if labels.is_empty() => Err("it has no label".to_owned()),
         [] => Ok(labels),
@@ -73,23 +115,110 @@ fn labels(codes: &[String], nomenclature: &Nomenclature) -> Result<Vec<Arc<Label
     }
 }
 
-/// The rows in their order: words, values of the covariates, kept buckets.
-pub fn features(manifest: &Manifest, words: Vec<&str>, kept_buckets: &[u32]) -> Features {
-    let settings = &manifest.features;
-    let mut next_row = words.len() as u32;
-    let covariates = manifest.covariates.iter().map(|covariate| {
-        let rows: HashMap<Box<str>, u32> =
-            covariate.values.iter().map(|value| value.as_str().into()).zip(next_row..).collect();
-        next_row += covariate.values.len() as u32;
-        (covariate.field, rows)
+/// The rows in their order: what is read of the text but for buckets, values of the covariates, kept buckets.
+fn features(manifest: &Manifest, parts: TextParts<'_>, kept_buckets: Option<&[u32]>) -> Features {
+    let (first_row, parts) = match parts {
+        TextParts::Words(words) => (words.len(), TextParts::Words(words)),
+        TextParts::Tokenizer(tokenizer) => {
+            let tokens = manifest.tokenizer.as_ref().map_or(tokenizer.size(), |settings| settings.tokens);
+            (tokens, TextParts::Tokenizer(tokenizer))
+        }
+    };
+    let (covariates, next_row) = covariates(&manifest.covariates, first_row as u32);
+    let text = match (parts, &manifest.features) {
+        (TextParts::Words(words), Some(settings)) => {
+            TextFeatures::Ngrams(ngrams(settings, &words, &manifest.labels, kept_buckets, next_row))
+        }
+        (TextParts::Words(words), None) => {
+            let none = FeatureSettings::default();
+            TextFeatures::Ngrams(ngrams(&none, &words, &manifest.labels, kept_buckets, next_row))
+        }
+        (TextParts::Tokenizer(tokenizer), _) => TextFeatures::Tokens(tokenizer),
+    };
+    Features { text, covariates }
+}
+
+/// The features of a model's covariates, whose rows begin at `next_row`; and the row after the last.
+pub fn covariates(settings: &[CovariateSettings], mut next_row: u32) -> (Vec<CovariateFeature>, u32) {
+    let covariates = settings.iter().map(|covariate| {
+        let mut rows = || {
+            let rows: HashMap<Box<str>, u32> =
+                covariate.values.iter().map(|value| value.as_str().into()).zip(next_row..).collect();
+            next_row += covariate.values.len() as u32;
+            rows
+        };
+        let enters = match &covariate.enters {
+            Entry::Token => Enters::Token(rows()),
+            Entry::Vector => Enters::Vector(rows()),
+            Entry::Word(prefix) => Enters::Word(prefix.clone()),
+        };
+        CovariateFeature { covariate: covariate.field, enters, surface_bins: covariate.surface_bins }
     });
     let covariates = covariates.collect();
-    Features {
-        words: words.into_iter().map(Box::from).zip(0..).collect(),
+    (covariates, next_row)
+}
+
+/// The features of words, sub-words and word n-grams.
+pub fn ngrams(
+    settings: &FeatureSettings,
+    words: &[&str],
+    labels: &[String],
+    kept_buckets: Option<&[u32]>,
+    first_bucket: u32,
+) -> NgramFeatures {
+    let as_written = |prefix: &String| labels.iter().map(|label| format!("{prefix}{label}").into()).collect();
+    NgramFeatures {
+        words: words.iter().copied().collect(),
         subword_lengths: (settings.shortest_subword, settings.longest_subword),
         longest_word_ngram: settings.longest_word_ngram,
-        buckets: Buckets::new(settings.buckets, kept_buckets, next_row),
-        covariates,
+        buckets: match kept_buckets {
+            Some(kept) => Buckets::new(settings.buckets, kept, first_bucket),
+            None => Buckets::all(settings.buckets, first_bucket),
+        },
+        labels: settings.label_prefix.as_ref().map(as_written),
         known_words: None,
     }
+}
+
+/// The table, with the sums of the first `most` known words below. One that was given room for them is not moved.
+fn table(features: &mut Features, rows: Matrix, most: usize, dimension: usize) -> candle_core::Result<Table> {
+    let device = &Device::Cpu;
+    let tensor = |values: Vec<f32>| Tensor::from_vec(values, ((), dimension), device);
+    match rows {
+        Matrix::Dense(mut table) => {
+            if let TextFeatures::Ngrams(ngrams) = &mut features.text {
+                let first_row = (table.len() / dimension.max(1)) as u32;
+                let add = |row: u32, sum: &mut [f32]| {
+                    let start = row as usize * dimension;
+                    let values = table.get(start..start + dimension).unwrap_or_default();
+                    sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
+                };
+                let sums = sum_known_words(ngrams, most, dimension, first_row, add);
+                table.extend_from_slice(&sums);
+            }
+            Ok(Table::Dense(tensor(table)?))
+        }
+        Matrix::Quantised(rows) => {
+            let add = |row: u32, sum: &mut [f32]| {
+                rows.add_to(row, sum);
+            };
+            let sums = match &mut features.text {
+                TextFeatures::Ngrams(ngrams) => sum_known_words(ngrams, most, dimension, rows.len() as u32, add),
+                TextFeatures::Tokens(_) => Vec::new(),
+            };
+            Ok(Table::Quantised(Arc::new(rows), tensor(sums)?))
+        }
+    }
+}
+
+/// The head, stored column by column: the product of one text reads it in one stretch. It is small, and unfolded when it was
+/// quantised.
+fn head(weights: Matrix, bias: Vec<f32>, dimension: usize) -> candle_core::Result<Linear> {
+    let values = match weights {
+        Matrix::Dense(values) => values,
+        Matrix::Quantised(rows) => rows.unfolded(),
+    };
+    let labels = bias.len();
+    let weights = Tensor::from_vec(values, (labels, dimension), &Device::Cpu)?.t()?.contiguous()?.t()?;
+    Ok(Linear::new(weights, Some(Tensor::from_vec(bias, labels, &Device::Cpu)?)))
 }

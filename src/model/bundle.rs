@@ -5,16 +5,17 @@ use std::fs::{self, File};
 use std::io::{ErrorKind, Read};
 use std::path::Path;
 
-use candle_core::Device;
 use serde::Deserialize;
 
-use super::assembly::assemble;
+use super::assembly::{TextParts, assemble};
 use super::digest::{FileDigest, Hashed};
 use super::error::{ModelError, ModelFault};
-use super::manifest::Manifest;
+use super::manifest::{Manifest, TokenizerKind};
+use super::options::{KnownWordSums, LoadOptions};
 use super::signature::{PublicKey, SIGNATURE_FILE};
 use super::weights::Weights;
 use super::{golden, signature, weights};
+use crate::coding::tokens::Tokenizer;
 use crate::coding::{Coder, ModelVersion};
 use crate::nomenclature::Nomenclatures;
 
@@ -75,14 +76,14 @@ pub fn check_files(directory: &Path) -> Result<(), ModelError> {
 
 /// Loads and verifies the version in `directory`, under the name and number that its manifest gives.
 pub fn load(directory: &Path, nomenclatures: &Nomenclatures) -> Result<Coder, ModelError> {
-    load_as(directory, None, &Trust::default(), nomenclatures)
+    load_as(directory, None, &LoadOptions::default(), nomenclatures)
 }
 
 /// The same, under the name and number by which the registry knows it; a signed one must be signed as that.
 pub fn load_as(
     directory: &Path,
     known_as: Option<&ModelVersion>,
-    trust: &Trust,
+    options: &LoadOptions,
     nomenclatures: &Nomenclatures,
 ) -> Result<Coder, ModelError> {
     let (mut manifest, bytes) = manifest_and_bytes(directory)?;
@@ -90,7 +91,7 @@ pub fn load_as(
         Err(error) if error.kind() == ErrorKind::NotFound => None,
         read => Some(read.map_err(|error| ModelFault::from(error).of(directory.join(SIGNATURE_FILE)))?),
     };
-    let checked = trust.check((&manifest, &bytes), signature.as_deref(), known_as);
+    let checked = options.trust.check((&manifest, &bytes), signature.as_deref(), known_as);
     checked.map_err(|(file, fault)| fault.of(directory.join(file)))?;
     if let Some(known_as) = known_as {
         manifest.name.clone_from(&known_as.name);
@@ -98,9 +99,9 @@ pub fn load_as(
     }
     let bundle = Bundle { directory, manifest: &manifest };
     // What is read is checked as it is read.
-    bundle.check_all(&[golden::FILE, VOCABULARY_FILE, weights::FILE])?;
+    bundle.check_all(&[golden::FILE, bundle.text_file(), weights::FILE])?;
     let cases = bundle.read_text(golden::FILE)?;
-    let coder = bundle.coder(nomenclatures)?;
+    let coder = bundle.coder(options.known_words, nomenclatures)?;
     let golden_file = directory.join(golden::FILE);
     let cases = golden::read(&cases).map_err(|fault| fault.of(&golden_file))?;
     golden::replay(&coder, &cases).map_err(|fault| fault.of(&golden_file))?;
@@ -131,29 +132,56 @@ impl Trust {
     }
 }
 
+/// The coder of a version in a directory whose golden cases are still to be recorded.
+pub(super) fn unproven(
+    directory: &Path,
+    manifest: &Manifest,
+    nomenclatures: &Nomenclatures,
+) -> Result<Coder, ModelError> {
+    Bundle { directory, manifest }.coder(KnownWordSums::All, nomenclatures)
+}
+
 struct Bundle<'a> {
     directory: &'a Path,
     manifest: &'a Manifest,
 }
 
 impl Bundle<'_> {
-    fn coder(&self, nomenclatures: &Nomenclatures) -> Result<Coder, ModelError> {
+    fn coder(&self, sums: KnownWordSums, nomenclatures: &Nomenclatures) -> Result<Coder, ModelError> {
         let of_manifest = |fault: ModelFault| fault.of(self.directory.join(Manifest::FILE));
         let sizes = self.manifest.sizes().map_err(|reason| of_manifest(ModelFault::malformed("manifest", reason)))?;
-        let words = self.read_text(VOCABULARY_FILE)?;
-        let words = self.words(&words)?;
-        let weights =
-            self.checked(weights::FILE, |file, length| Weights::read(file, length, sizes, words.len(), &Device::Cpu))?;
-        assemble(self.manifest, words, weights, nomenclatures).map_err(of_manifest)
+        let text = self.read_text(self.text_file())?;
+        let parts = self.parts(&text).map_err(|fault| fault.of(self.directory.join(self.text_file())))?;
+        let more = parts.more_rows(sums, sizes.dimension);
+        let weights = self.checked(weights::FILE, |file, length| Weights::read(file, length, sizes, more))?;
+        assemble(self.manifest, parts, weights, sums, nomenclatures).map_err(of_manifest)
     }
 
-    fn words<'t>(&self, text: &'t str) -> Result<Vec<&'t str>, ModelError> {
-        let words: Vec<&str> = text.lines().collect();
-        if words.len() != self.manifest.features.words {
-            let reason = format!("it has {} words, the manifest says {}", words.len(), self.manifest.features.words);
-            return Err(ModelFault::malformed("vocabulary", reason).of(self.directory.join(VOCABULARY_FILE)));
+    /// The file that says what is read of a text.
+    fn text_file(&self) -> &'static str {
+        self.manifest.tokenizer.as_ref().map_or(VOCABULARY_FILE, |tokenizer| tokenizer.kind.file())
+    }
+
+    fn parts<'t>(&self, text: &'t str) -> Result<TextParts<'t>, ModelFault> {
+        let Some(settings) = &self.manifest.tokenizer else {
+            let words: Vec<&str> = text.lines().collect();
+            let announced = self.manifest.features.as_ref().map_or(0, |features| features.words);
+            if words.len() != announced {
+                let reason = format!("it has {} words, the manifest says {announced}", words.len());
+                return Err(ModelFault::malformed("vocabulary", reason));
+            }
+            return Ok(TextParts::Words(words));
+        };
+        let tokenizer = match settings.kind {
+            TokenizerKind::WordPiece => Tokenizer::word_piece(text.as_bytes()),
+            TokenizerKind::Ngram => Tokenizer::ngrams(text.as_bytes()),
+        };
+        let tokenizer = tokenizer.map_err(|error| ModelFault::malformed("tokenizer", error))?;
+        if tokenizer.size() > settings.tokens {
+            let reason = format!("it makes {} tokens, the manifest says {}", tokenizer.size(), settings.tokens);
+            return Err(ModelFault::malformed("tokenizer", reason));
         }
-        Ok(words)
+        Ok(TextParts::Tokenizer(tokenizer))
     }
 
     fn read_text(&self, name: &str) -> Result<String, ModelError> {

@@ -7,8 +7,9 @@ use serde::{Deserialize, Serialize};
 use super::digest::FileDigest;
 use super::weights::Sizes;
 use crate::coding::activity::Covariate;
-use crate::coding::classifier::Loss;
+use crate::coding::covariates::SurfaceBins;
 use crate::coding::normalise::Step;
+use crate::coding::scoring::Loss;
 use crate::training::evaluation::Metrics;
 
 /// The manifest of one model version.
@@ -29,8 +30,12 @@ pub struct Manifest {
     pub architecture: Architecture,
     /// The normaliser's steps, in order.
     pub normaliser: Vec<Step>,
-    /// Which features are read.
-    pub features: FeatureSettings,
+    /// Which features a model of the `fasttext` family reads.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub features: Option<FeatureSettings>,
+    /// What makes tokens of a text, in a model of the `torch-text` family.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub tokenizer: Option<TokenizerSettings>,
     /// The covariates, in the order of their rows.
     pub covariates: Vec<CovariateSettings>,
     /// How logits become probabilities.
@@ -47,6 +52,12 @@ pub struct Manifest {
     pub files: BTreeMap<String, FileDigest>,
     /// The labels, in the order of the output.
     pub labels: Vec<String>,
+    /// Whether the labels are of no nomenclature: each is its own title, and `nomenclature` is the model's name.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub free_labels: bool,
+    /// How often each label was seen, for a hierarchical loss: they make its tree.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub label_counts: Vec<u64>,
 }
 
 impl Manifest {
@@ -57,19 +68,16 @@ impl Manifest {
 
     /// The sizes announced, once they are seen to agree with each other and to be within bounds.
     pub fn sizes(&self) -> Result<Sizes, String> {
-        let features = &self.features;
-        let values: usize = self.covariates.iter().map(|covariate| covariate.values.len()).sum();
-        let rows = features.words.saturating_add(values).saturating_add(features.kept_buckets);
-        if rows != self.architecture.rows {
-            let announced = self.architecture.rows;
-            return Err(format!("{announced} rows are announced, words, covariates and buckets make {rows}"));
+        let architecture = &self.architecture;
+        let values: usize = self.covariates.iter().filter(|one| one.has_rows()).map(|one| one.values.len()).sum();
+        let of_text = self.text_rows()?;
+        let rows = of_text.saturating_add(values);
+        if rows != architecture.rows {
+            return Err(format!("{} rows are announced, text and covariates make {rows}", architecture.rows));
         }
-        if !(1..=LARGEST_DIMENSION).contains(&self.architecture.dimension) {
-            let dimension = self.architecture.dimension;
+        if !(1..=LARGEST_DIMENSION).contains(&architecture.dimension) {
+            let dimension = architecture.dimension;
             return Err(format!("a dimension of {dimension} is announced, it must be from 1 to {LARGEST_DIMENSION}"));
-        }
-        if features.buckets > MOST_BUCKETS {
-            return Err(format!("{} buckets are announced, more than {MOST_BUCKETS}", features.buckets));
         }
         if !(0.0..=1.0).contains(&self.decision.threshold) {
             return Err(format!("the threshold is {}, it must be between 0 and 1", self.decision.threshold));
@@ -77,19 +85,54 @@ impl Manifest {
         if !(self.temperature.is_finite() && self.temperature > 0.0) {
             return Err(format!("the temperature is {}, it must be above 0", self.temperature));
         }
+        let counted = self.label_counts.len();
+        if counted != if self.loss == Loss::Hierarchical { self.labels.len() } else { 0 } {
+            return Err(format!(
+                "{} labels have {counted} counts: a hierarchical loss has one each",
+                self.labels.len()
+            ));
+        }
+        for quantiser in [architecture.quantiser, architecture.head_quantiser].into_iter().flatten() {
+            if !(1..=architecture.dimension).contains(&quantiser.width) {
+                return Err(format!(
+                    "a quantiser of {} numbers is announced for {}",
+                    quantiser.width, architecture.dimension
+                ));
+            }
+        }
         Ok(Sizes {
             rows,
-            dimension: self.architecture.dimension,
+            dimension: architecture.dimension,
             labels: self.labels.len(),
-            kept_buckets: features.kept_buckets,
+            kept_buckets: self
+                .features
+                .as_ref()
+                .map_or((0, true), |features| (features.kept_buckets, features.keeps_all())),
+            quantiser: architecture.quantiser,
+            head_quantiser: architecture.head_quantiser,
         })
+    }
+
+    /// The rows of what is read of a text: words and kept buckets, or tokens.
+    fn text_rows(&self) -> Result<usize, String> {
+        match (self.architecture.family, &self.features, &self.tokenizer) {
+            (Family::Fasttext, Some(features), None) => {
+                if features.buckets > MOST_BUCKETS {
+                    return Err(format!("{} buckets are announced, more than {MOST_BUCKETS}", features.buckets));
+                }
+                Ok(features.words.saturating_add(features.kept_buckets))
+            }
+            (Family::TorchText, None, Some(tokenizer)) => Ok(tokenizer.tokens),
+            (Family::Fasttext, ..) => Err("the family fasttext has features, and no tokenizer".to_owned()),
+            (Family::TorchText, ..) => Err("the family torch-text has a tokenizer, and no features".to_owned()),
+        }
     }
 }
 
 /// Largest dimension a manifest may announce: a row of it is allocated before any was read.
-const LARGEST_DIMENSION: usize = 1 << 16;
+pub const LARGEST_DIMENSION: usize = 1 << 16;
 /// Largest number of buckets a manifest may announce: the map of buckets is allocated from it.
-const MOST_BUCKETS: usize = 1 << 26;
+pub const MOST_BUCKETS: usize = 1 << 26;
 
 /// Family and sizes of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -101,6 +144,23 @@ pub struct Architecture {
     pub dimension: usize,
     /// Rows of the table.
     pub rows: usize,
+    /// How the rows are quantised, if they are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quantiser: Option<QuantiserSettings>,
+    /// How the head is quantised, if it is.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub head_quantiser: Option<QuantiserSettings>,
+}
+
+/// A product quantiser: a row is cut into pieces, each the number of one of 256 centroids (Jégou, Douze and Schmid, "Product
+/// Quantization for Nearest Neighbor Search", IEEE TPAMI 2011).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuantiserSettings {
+    /// Numbers in a piece; the last piece may be shorter.
+    pub width: usize,
+    /// Whether the length of each row is quantised apart.
+    pub norms: bool,
 }
 
 /// Families of models. A family codif does not know is refused by name.
@@ -109,10 +169,12 @@ pub struct Architecture {
 pub enum Family {
     /// Words and hashed n-grams → mean → linear.
     Fasttext,
+    /// Tokens → mean, with the covariates' own vectors → scaled to length → linear.
+    TorchText,
 }
 
 /// Which features a model of the `fasttext` family reads.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FeatureSettings {
     /// Words of the vocabulary; they are the first rows of the table.
@@ -127,10 +189,51 @@ pub struct FeatureSettings {
     pub buckets: usize,
     /// Buckets that were kept; they are the last rows of the table.
     pub kept_buckets: usize,
+    /// What the labels of the text files it was trained on begin with: a word that is a label is no feature.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub label_prefix: Option<String>,
+}
+
+impl FeatureSettings {
+    /// Whether every bucket has its row: they are not listed then.
+    pub fn keeps_all(&self) -> bool {
+        self.kept_buckets == self.buckets
+    }
+}
+
+/// What makes tokens of a text.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TokenizerSettings {
+    /// Which kind; each has a file of its own.
+    pub kind: TokenizerKind,
+    /// Tokens there are; they are the first rows of the table.
+    pub tokens: usize,
+}
+
+/// Kinds of tokenizers. One codif does not know is refused by name.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum TokenizerKind {
+    /// A `tokenizer.json` of Hugging Face's library.
+    #[default]
+    WordPiece,
+    /// Words and hashed character n-grams: an `ngram.json`.
+    Ngram,
+}
+
+impl TokenizerKind {
+    /// Name of its file.
+    pub fn file(self) -> &'static str {
+        match self {
+            Self::WordPiece => "tokenizer.json",
+            Self::Ngram => "ngram.json",
+        }
+    }
 }
 
 /// One covariate of a model.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct CovariateSettings {
     /// Which one.
@@ -139,14 +242,28 @@ pub struct CovariateSettings {
     pub enters: Entry,
     /// The values the model has seen, in the order of their rows.
     pub values: Vec<String>,
+    /// The classes of a surface in square metres, where they are the model's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub surface_bins: Option<SurfaceBins>,
+}
+
+impl CovariateSettings {
+    /// Whether each of its values has a row.
+    fn has_rows(&self) -> bool {
+        !matches!(self.enters, Entry::Word(_))
+    }
 }
 
 /// How a covariate enters a model.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Entry {
     /// As one more row of the bag.
     Token,
+    /// As a row that is added to the mean; a value that is missing or unknown has that of "NaN".
+    Vector,
+    /// As one more word after the text: this prefix and the value, or `NaN` when it is missing.
+    Word(String),
 }
 
 /// When a code is given automatically.

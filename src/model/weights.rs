@@ -1,4 +1,4 @@
-//! `model.safetensors`: the table (f16) and the head (f16 weights, f32 biases), read into f32.
+//! `model.safetensors`: the table and the head (f16, bf16 or f32, read into f32; or quantised, and left so) with its biases.
 //!
 //! The file is read once from its beginning to its end, in small pieces that become numbers at once: nothing is held twice, and
 //! there is no mapping under which the file could change.
@@ -13,11 +13,11 @@ use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
 use super::error::ModelFault;
+use super::manifest::QuantiserSettings;
+use crate::coding::quantiser::{CENTROIDS, QuantisedRows};
 
 /// Name of the file.
 pub const FILE: &str = "model.safetensors";
-/// Names of its tensors.
-const TENSORS: [&str; 4] = ["buckets", "head.bias", "head.weight", "table"];
 /// Longest header read, in bytes: ours have a few hundred.
 const LONGEST_HEADER: u64 = 1 << 20;
 /// Numbers that are read at once.
@@ -27,13 +27,22 @@ const CHUNK: usize = 64 << 10;
 #[derive(Debug)]
 pub struct Weights {
     /// The table, row by row.
-    pub table: Vec<f32>,
-    /// Labels × dimension.
-    pub head: Tensor,
+    pub table: Matrix,
+    /// The head, label by label.
+    pub head: Matrix,
     /// Labels.
-    pub bias: Tensor,
-    /// The buckets that were kept, in the order of their rows.
-    pub buckets: Vec<u32>,
+    pub bias: Vec<f32>,
+    /// The buckets that were kept, in the order of their rows; none when all of them are.
+    pub buckets: Option<Vec<u32>>,
+}
+
+/// Rows of numbers.
+#[derive(Debug)]
+pub enum Matrix {
+    /// As they are.
+    Dense(Vec<f32>),
+    /// Quantised.
+    Quantised(QuantisedRows),
 }
 
 /// The sizes a manifest announces.
@@ -45,71 +54,126 @@ pub struct Sizes {
     pub dimension: usize,
     /// Labels.
     pub labels: usize,
-    /// Buckets kept.
-    pub kept_buckets: usize,
+    /// Buckets kept, and whether these are all: they need not be listed then.
+    pub kept_buckets: (usize, bool),
+    /// How the table is quantised, if it is.
+    pub quantiser: Option<QuantiserSettings>,
+    /// How the head is quantised, if it is.
+    pub head_quantiser: Option<QuantiserSettings>,
+}
+
+impl Sizes {
+    /// The name and the shape of each tensor that there must be.
+    fn tensors(&self) -> Vec<(String, Vec<usize>)> {
+        let Self { rows, dimension, labels, kept_buckets, .. } = *self;
+        let mut tensors = Self::matrix("table", "table", (rows, dimension), self.quantiser);
+        tensors.extend(Self::matrix("head", "head.weight", (labels, dimension), self.head_quantiser));
+        tensors.push(("head.bias".to_owned(), vec![labels]));
+        if let (kept, false) = kept_buckets {
+            tensors.push(("buckets".to_owned(), vec![kept]));
+        }
+        tensors
+    }
+
+    fn matrix(
+        name: &str,
+        dense: &str,
+        (rows, dimension): (usize, usize),
+        quantiser: Option<QuantiserSettings>,
+    ) -> Vec<(String, Vec<usize>)> {
+        let Some(quantiser) = quantiser else { return vec![(dense.to_owned(), vec![rows, dimension])] };
+        let pieces = dimension.div_ceil(quantiser.width.max(1));
+        let mut tensors = vec![
+            (format!("{name}.codes"), vec![rows, pieces]),
+            (format!("{name}.centroids"), vec![dimension * CENTROIDS]),
+        ];
+        if quantiser.norms {
+            tensors.push((format!("{name}.norm_codes"), vec![rows]));
+            tensors.push((format!("{name}.norms"), vec![CENTROIDS]));
+        }
+        tensors
+    }
 }
 
 impl Weights {
     /// Reads a file of so many bytes, whose shapes must be those of `sizes` and whose numbers finite. The table is given room
     /// for `more_rows`. Nothing is allocated that the file's own length does not bear out.
-    pub fn read(
-        mut file: impl Read,
-        length: u64,
-        sizes: Sizes,
-        more_rows: usize,
-        device: &Device,
-    ) -> Result<Self, ModelFault> {
+    pub fn read(mut file: impl Read, length: u64, sizes: Sizes, more_rows: usize) -> Result<Self, ModelFault> {
         let header = header(&mut file, length)?;
-        let Sizes { rows, dimension, labels, kept_buckets } = sizes;
-        for (name, shape) in [
-            ("table", &[rows, dimension][..]),
-            ("head.weight", &[labels, dimension]),
-            ("head.bias", &[labels]),
-            ("buckets", &[kept_buckets]),
-        ] {
-            check(&header, name, shape)?;
-        }
-        if let Some(stranger) = header.tensors().keys().find(|name| !TENSORS.contains(&name.as_str())) {
+        let expected = sizes.tensors();
+        expected.iter().try_for_each(|(name, shape)| check(&header, name, shape))?;
+        let lists_all = header.info("buckets").filter(|_| sizes.kept_buckets.1);
+        lists_all.map_or(Ok(()), |_| check(&header, "buckets", &[sizes.kept_buckets.0]))?;
+        let is_known =
+            |name: &str| name == "buckets" && lists_all.is_some() || expected.iter().any(|(known, _)| known == name);
+        if let Some(stranger) = header.tensors().keys().find(|name| !is_known(name)) {
             return Err(malformed(format!("tensor {stranger:?} is none of a model's")));
         }
-        let mut numbers = BTreeMap::new();
-        let mut buckets = Vec::new();
+        let mut read = Tensors::default();
         let mut in_order: Vec<(String, &TensorInfo)> = header.tensors().into_iter().collect();
         in_order.sort_by_key(|(_, info)| info.data_offsets);
         for (name, info) in in_order {
             let count = info.shape.iter().product();
-            match name.as_str() {
-                "buckets" => buckets = whole_numbers(&mut file, info, count)?,
-                name => {
-                    let room = if name == "table" { more_rows.saturating_mul(dimension) } else { 0 };
-                    numbers.insert(name.to_owned(), read_numbers(&mut file, name, info.dtype, count, room)?);
-                }
+            if name == "buckets" {
+                read.buckets = Some(whole_numbers(&mut file, info, count)?);
+            } else if name.ends_with("codes") {
+                read.codes.insert(name.clone(), codes(&mut file, &name, info, count)?);
+            } else {
+                let room = if name == "table" { more_rows.saturating_mul(sizes.dimension) } else { 0 };
+                read.numbers.insert(name.clone(), read_numbers(&mut file, &name, info.dtype, count, room)?);
             }
         }
-        let mut take = |name: &str| numbers.remove(name).unwrap_or_default();
-        let tensor = |values: Vec<f32>, shape: &[usize]| Tensor::from_vec(values, shape, device).map_err(malformed);
         Ok(Self {
-            table: take("table"),
-            head: tensor(take("head.weight"), &[labels, dimension])?,
-            bias: tensor(take("head.bias"), &[labels])?,
-            buckets,
+            table: read.matrix("table", "table", sizes.dimension, sizes.quantiser)?,
+            head: read.matrix("head", "head.weight", sizes.dimension, sizes.head_quantiser)?,
+            bias: read.numbers.remove("head.bias").unwrap_or_default(),
+            buckets: read.buckets,
         })
     }
 
-    /// The bytes of a file holding these tensors.
-    pub fn to_bytes(&self) -> Result<Vec<u8>, ModelFault> {
-        let half = |tensor: &Tensor| tensor.to_dtype(DType::F16).map_err(malformed);
-        let dimension = self.head.dim(1).map_err(malformed)?;
-        let table = self.table.len() / dimension.max(1);
-        let table = Tensor::from_slice(&self.table, (table, dimension), &Device::Cpu).map_err(malformed)?;
-        let kept = Tensor::from_slice(&self.buckets, self.buckets.len(), &Device::Cpu).map_err(malformed)?;
-        let tensors = [
-            ("buckets", kept),
-            ("head.bias", self.bias.clone()),
-            ("head.weight", half(&self.head)?),
-            ("table", half(&table)?),
-        ];
+    /// The bytes of a file holding these tensors, of rows of `dimension` numbers; none is quantised.
+    pub fn to_bytes(&self, dimension: usize) -> Result<Vec<u8>, ModelFault> {
+        let half = |matrix: &Matrix| {
+            let Matrix::Dense(values) = matrix else { return Err(malformed("what is quantised is not written anew")) };
+            let shape = (values.len() / dimension.max(1), dimension);
+            let tensor = Tensor::from_slice(values, shape, &Device::Cpu).and_then(|tensor| tensor.to_dtype(DType::F16));
+            tensor.map_err(malformed)
+        };
+        let kept = self.buckets.as_deref().unwrap_or_default();
+        let kept = Tensor::from_slice(kept, kept.len(), &Device::Cpu).map_err(malformed)?;
+        let bias = Tensor::from_slice(&self.bias, self.bias.len(), &Device::Cpu).map_err(malformed)?;
+        let tensors =
+            [("buckets", kept), ("head.bias", bias), ("head.weight", half(&self.head)?), ("table", half(&self.table)?)];
         safetensors::serialize(tensors, None).map_err(malformed)
+    }
+}
+
+/// What was read, by the names in the file.
+#[derive(Default)]
+struct Tensors {
+    numbers: BTreeMap<String, Vec<f32>>,
+    codes: BTreeMap<String, Vec<u8>>,
+    buckets: Option<Vec<u32>>,
+}
+
+impl Tensors {
+    fn matrix(
+        &mut self,
+        name: &str,
+        dense: &str,
+        dimension: usize,
+        quantiser: Option<QuantiserSettings>,
+    ) -> Result<Matrix, ModelFault> {
+        let Some(quantiser) = quantiser else {
+            return Ok(Matrix::Dense(self.numbers.remove(dense).unwrap_or_default()));
+        };
+        let centroids = self.numbers.remove(&format!("{name}.centroids")).unwrap_or_default();
+        let codes = self.codes.remove(&format!("{name}.codes")).unwrap_or_default();
+        let norms = self.codes.remove(&format!("{name}.norm_codes"));
+        let norms = norms.zip(self.numbers.remove(&format!("{name}.norms")));
+        let rows = QuantisedRows::new(dimension, quantiser.width, codes, centroids, norms);
+        rows.map(Matrix::Quantised)
+            .ok_or_else(|| malformed(format!("the sizes of {name:?} do not agree with each other")))
     }
 }
 
@@ -118,7 +182,7 @@ fn malformed(reason: impl std::fmt::Display) -> ModelFault {
 }
 
 /// The header, which must describe the rest of the file byte for byte.
-fn header(file: &mut impl Read, length: u64) -> Result<Metadata, ModelFault> {
+pub(super) fn header(file: &mut impl Read, length: u64) -> Result<Metadata, ModelFault> {
     let malformed = |reason: String| ModelFault::malformed("safetensors file", reason);
     let mut announced = [0; 8];
     file.read_exact(&mut announced)?;
@@ -147,7 +211,7 @@ fn check(header: &Metadata, name: &str, shape: &[usize]) -> Result<(), ModelFaul
 }
 
 /// The next numbers of the file as f32, each finite.
-fn read_numbers(
+pub(super) fn read_numbers(
     file: &mut impl Read,
     name: &str,
     dtype: Dtype,
@@ -195,6 +259,15 @@ fn widen(bytes: &[u8], dtype: Dtype, values: &mut [f32]) {
             values.iter_mut().zip(words).for_each(|(value, word)| *value = f32::from_le_bytes(*word));
         }
     }
+}
+
+fn codes(file: &mut impl Read, name: &str, info: &TensorInfo, count: usize) -> Result<Vec<u8>, ModelFault> {
+    if info.dtype != Dtype::U8 {
+        return Err(malformed(format!("tensor {name:?} holds {:?}, codes are U8", info.dtype)));
+    }
+    let mut bytes = Vec::new();
+    file.by_ref().take(count as u64).read_to_end(&mut bytes)?;
+    Ok(bytes)
 }
 
 fn whole_numbers(file: &mut impl Read, info: &TensorInfo, count: usize) -> Result<Vec<u32>, ModelFault> {

@@ -1,15 +1,16 @@
 //! A model version written to a directory: files first, the manifest last, under a temporary name until it is whole.
 
 use std::fs::{self, File};
-use std::io::Write;
+use std::io::{Read, Write};
 use std::path::{Path, PathBuf};
 
-use super::assembly::assemble;
-use super::bundle::VOCABULARY_FILE;
-use super::digest::digest;
+use super::assembly::{TextParts, assemble};
+use super::bundle::{self, VOCABULARY_FILE};
+use super::digest::Hashed;
 use super::error::{ModelError, ModelFault};
 use super::golden::{self, GoldenCase};
 use super::manifest::Manifest;
+use super::options::KnownWordSums;
 use super::weights::{self, Weights};
 use crate::coding::Coder;
 use crate::nomenclature::Nomenclatures;
@@ -33,46 +34,84 @@ impl Draft {
     pub fn coder(&self, nomenclatures: &Nomenclatures) -> Result<Coder, ModelFault> {
         let sizes = self.manifest.sizes().map_err(|reason| ModelFault::malformed("manifest", reason))?;
         let (weights, length) = (self.weights.as_slice(), self.weights.len() as u64);
-        let weights = Weights::read(weights, length, sizes, self.words.len(), &candle_core::Device::Cpu)?;
-        let words = self.words.iter().map(String::as_str).collect();
-        assemble(&self.manifest, words, weights, nomenclatures)
+        let weights = Weights::read(weights, length, sizes, self.words.len())?;
+        let words = TextParts::Words(self.words.iter().map(String::as_str).collect());
+        assemble(&self.manifest, words, weights, KnownWordSums::All, nomenclatures)
     }
 
     /// Writes the draft as the next version below `versions`, and gives the directory it stands in.
-    /// A run that is cut short leaves a hidden temporary directory at most, which no registry lists.
-    pub fn write(mut self, versions: &Path, golden: &[GoldenCase], card: &str) -> Result<PathBuf, ModelError> {
-        let unwritable = |error: std::io::Error| ModelFault::from(error).of(versions);
-        fs::create_dir_all(versions).map_err(unwritable)?;
-        let temporary = tempfile::Builder::new().prefix(".unfinished-").tempdir_in(versions).map_err(unwritable)?;
-        let mut cases = String::new();
-        for case in golden {
-            cases.push_str(&json(case).map_err(|fault| fault.of(temporary.path()))?);
-            cases.push('\n');
-        }
+    pub fn write(self, versions: &Path, golden: &[GoldenCase], card: &str) -> Result<PathBuf, ModelError> {
         let mut vocabulary = self.words.join("\n");
         vocabulary.push('\n');
-        let files: [(&str, &[u8]); 4] = [
-            (weights::FILE, &self.weights),
-            (VOCABULARY_FILE, vocabulary.as_bytes()),
-            (golden::FILE, cases.as_bytes()),
-            (CARD_FILE, card.as_bytes()),
-        ];
-        for (name, bytes) in files {
-            write_durably(&temporary.path().join(name), bytes)?;
-            self.manifest.files.insert(name.to_owned(), digest(bytes));
+        let mut unpublished = Unpublished::begin(versions, self.manifest)?;
+        unpublished.write(weights::FILE, self.weights.as_slice())?;
+        unpublished.write(VOCABULARY_FILE, vocabulary.as_bytes())?;
+        unpublished.write_golden(golden)?;
+        unpublished.write(CARD_FILE, card.as_bytes())?;
+        unpublished.publish()
+    }
+}
+
+/// A version that is being written under a hidden name. A run that is cut short leaves that at most, which no registry lists.
+pub struct Unpublished {
+    versions: PathBuf,
+    folder: tempfile::TempDir,
+    manifest: Manifest,
+}
+
+impl Unpublished {
+    /// Begins a version below `versions`; `version` and `files` of its manifest are filled in.
+    pub fn begin(versions: &Path, manifest: Manifest) -> Result<Self, ModelError> {
+        let unwritable = |error: std::io::Error| ModelFault::from(error).of(versions);
+        fs::create_dir_all(versions).map_err(unwritable)?;
+        let folder = tempfile::Builder::new().prefix(".unfinished-").tempdir_in(versions).map_err(unwritable)?;
+        Ok(Self { versions: versions.to_owned(), folder, manifest })
+    }
+
+    /// Its manifest so far.
+    pub fn manifest(&self) -> &Manifest {
+        &self.manifest
+    }
+
+    /// Writes a file, to be listed in the manifest.
+    pub fn write(&mut self, name: &str, bytes: impl Read) -> Result<(), ModelError> {
+        let path = self.folder.path().join(name);
+        let mut bytes = Hashed::new(bytes);
+        let mut write = || {
+            let mut file = File::create(&path)?;
+            std::io::copy(&mut bytes, &mut file)?;
+            file.sync_all()
+        };
+        write().map_err(|error| ModelFault::from(error).of(&path))?;
+        self.manifest.files.insert(name.to_owned(), bytes.digest());
+        Ok(())
+    }
+
+    /// Writes the golden cases.
+    pub fn write_golden(&mut self, golden: &[GoldenCase]) -> Result<(), ModelError> {
+        let mut cases = String::new();
+        for case in golden {
+            cases.push_str(&json(case).map_err(|fault| fault.of(self.folder.path()))?);
+            cases.push('\n');
         }
-        self.publish(versions, &temporary)
+        self.write(golden::FILE, cases.as_bytes())
+    }
+
+    /// The coder of what was written so far: what the golden cases are recorded with.
+    pub fn coder(&self, nomenclatures: &Nomenclatures) -> Result<Coder, ModelError> {
+        bundle::unproven(self.folder.path(), &self.manifest, nomenclatures)
     }
 
     /// Writes the manifest and gives the directory its name: the number after the highest one.
-    fn publish(&mut self, versions: &Path, temporary: &tempfile::TempDir) -> Result<PathBuf, ModelError> {
+    pub fn publish(mut self) -> Result<PathBuf, ModelError> {
+        let versions = &self.versions;
         loop {
             self.manifest.version = next_version(versions).map_err(|error| ModelFault::from(error).of(versions))?;
             let manifest = serde_json::to_string_pretty(&self.manifest)
-                .map_err(|error| ModelFault::malformed("manifest", error).of(temporary.path()))?;
-            write_durably(&temporary.path().join(Manifest::FILE), manifest.as_bytes())?;
+                .map_err(|error| ModelFault::malformed("manifest", error).of(self.folder.path()))?;
+            write_durably(&self.folder.path().join(Manifest::FILE), manifest.as_bytes())?;
             let directory = versions.join(self.manifest.version.to_string());
-            match fs::rename(temporary.path(), &directory) {
+            match fs::rename(self.folder.path(), &directory) {
                 Ok(()) => {
                     make_readable(&directory);
                     return Ok(directory);

@@ -2,6 +2,7 @@
 
 use std::fmt;
 use std::str::FromStr;
+use std::sync::Arc;
 
 use serde::{Serialize, Serializer};
 
@@ -9,9 +10,15 @@ use super::Level;
 
 /// A well-formed code, compact: `S`, `96`, `960`, `9602` or `9602A`. Whether a nomenclature has it is another question.
 ///
-/// Codes are ordered as their text is. Five bytes, no allocation: cloning costs nothing.
+/// Codes are ordered as their text is, and cloning costs nothing. A model that codes in labels of its own has those for codes.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Code([u8; LONGEST]);
+pub struct Code(Text);
+
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+enum Text {
+    Compact([u8; LONGEST]),
+    Free(Arc<str>),
+}
 
 const LONGEST: usize = 5;
 
@@ -21,16 +28,25 @@ const LONGEST: usize = 5;
 pub struct CodeError(pub String);
 
 impl Code {
+    /// A label of no nomenclature: a sub-class of its own, taken as it is.
+    pub fn free(label: &str) -> Self {
+        Self(Text::Free(label.into()))
+    }
+
     /// The compact form: `9602A`.
     pub fn as_str(&self) -> &str {
-        let length = self.0.iter().position(|byte| *byte == 0).unwrap_or(LONGEST);
+        let bytes = match &self.0 {
+            Text::Compact(bytes) => bytes,
+            Text::Free(label) => return label,
+        };
+        let length = bytes.iter().position(|byte| *byte == 0).unwrap_or(LONGEST);
         // Never the empty string: the bytes were a code's text when they were taken.
-        self.0.get(..length).and_then(|bytes| str::from_utf8(bytes).ok()).unwrap_or_default()
+        bytes.get(..length).and_then(|bytes| str::from_utf8(bytes).ok()).unwrap_or_default()
     }
 
     /// The form that people read: `96.02A`, `96.0`, `96`, `S`.
     pub fn dotted(&self) -> String {
-        match self.as_str().split_at_checked(2) {
+        match self.as_str().split_at_checked(2).filter(|_| matches!(self.0, Text::Compact(_))) {
             Some((division, rest)) if !rest.is_empty() => format!("{division}.{rest}"),
             _ => self.to_string(),
         }
@@ -39,6 +55,7 @@ impl Code {
     /// Its level, which its length tells.
     pub fn level(&self) -> Level {
         match self.as_str().len() {
+            _ if matches!(self.0, Text::Free(_)) => Level::SubClass,
             1 => Level::Section,
             2 => Level::Division,
             3 => Level::Group,
@@ -60,7 +77,7 @@ impl FromStr for Code {
             Some(start) if is_well_formed(&compact) => start.copy_from_slice(compact.as_bytes()),
             _ => return Err(CodeError(text.to_owned())),
         }
-        Ok(Self(bytes))
+        Ok(Self(Text::Compact(bytes)))
     }
 }
 
@@ -117,6 +134,14 @@ mod tests {
         for text in ["", " ", "9", "96A", "960A", "96020", "9602AB", "A9602", "é", "9602É", "٩٦", "SS", "96-02A"] {
             assert_eq!(text.parse::<Code>(), Err(CodeError(text.to_owned())));
         }
+    }
+
+    #[test]
+    fn a_free_label_is_taken_as_it_is() {
+        let free = Code::free("soins à domicile");
+        assert_eq!((free.as_str(), free.dotted().as_str()), ("soins à domicile", "soins à domicile"));
+        assert_eq!(free.level(), Level::SubClass);
+        assert_ne!(Code::free("9602A"), "9602A".parse().unwrap());
     }
 
     #[test]

@@ -9,6 +9,7 @@ use utoipa::ToSchema;
 
 use crate::coding::activity::{Activity, ActivityError, LONGEST_ID, LONGEST_TEXT, RawActivity};
 use crate::coding::decision::ManualReason;
+use crate::coding::explain::Method;
 use crate::coding::features::Unused;
 use crate::coding::raw_activity::UnreadActivity;
 use crate::coding::{Coder, Coding, CodingOptions, Label, ModelVersion, Prediction};
@@ -65,9 +66,9 @@ pub struct CodingAnswer {
     /// What each term adds to the logit of the best code; when asked for.
     #[serde(skip_serializing_if = "Option::is_none")]
     explanation: Option<Vec<TermAnswer>>,
-    /// "exact": the contributions sum to the logit minus the bias.
+    /// "exact": the contributions sum to the logit minus the bias. "local": they do for this text, whose length is held at its value.
     #[serde(skip_serializing_if = "Option::is_none")]
-    explanation_kind: Option<&'static str>,
+    explanation_kind: Option<Method>,
     /// The text as the model saw it; with the explanation.
     #[serde(skip_serializing_if = "Option::is_none")]
     normalised: Option<String>,
@@ -255,6 +256,7 @@ impl From<Coding> for CodingAnswer {
         let automatic = coding.decision.is_automatic();
         let given = coding.predictions.first().filter(|_| automatic);
         let code = given.map(|best| GivenCode(Arc::clone(&best.label)));
+        let explanation_kind = coding.explanation.as_ref().map(|explanation| explanation.method);
         let (normalised, contributions) =
             coding.explanation.map(|explanation| (explanation.normalised, explanation.contributions)).unzip();
         let terms = |contributions: Vec<crate::coding::explain::Contribution>| {
@@ -270,7 +272,7 @@ impl From<Coding> for CodingAnswer {
             confidence_gap: coding.gap,
             threshold: coding.threshold,
             predictions: coding.predictions,
-            explanation_kind: contributions.is_some().then_some("exact"),
+            explanation_kind,
             explanation: contributions.map(terms),
             normalised,
             warnings: coding.unused.into_iter().map(Warning::from).collect(),

@@ -6,8 +6,9 @@ use std::sync::Arc;
 use super::{Coders, ServingError};
 use crate::coding::{Coder, ModelVersion};
 use crate::config::{ModelOptions, RegistryOptions};
-use crate::model::bundle::{self, Trust};
+use crate::model::bundle;
 use crate::model::manifest::Manifest;
+use crate::model::options::LoadOptions;
 use crate::nomenclature::Nomenclatures;
 use crate::process::give_memory_back;
 use crate::registry::cache::Cache;
@@ -20,7 +21,7 @@ pub struct Loader {
     /// The registry.
     pub registry: Registry,
     cache: Option<Cache>,
-    trust: Trust,
+    options: LoadOptions,
     nomenclatures: Arc<Nomenclatures>,
 }
 
@@ -30,7 +31,7 @@ impl Loader {
         let registry = Registry::open(&options.registry, &options.s3()).await?;
         let nomenclatures = Arc::new(Nomenclatures::embedded()?);
         let cache = (!registry.is_local()).then(|| Cache::of(&registry, &options.cache()));
-        Ok(Self { registry, cache, trust: options.trust(), nomenclatures })
+        Ok(Self { registry, cache, options: options.load_options(), nomenclatures })
     }
 
     /// The nomenclatures.
@@ -50,7 +51,7 @@ impl Loader {
             }
             (None, Some(cache)) => {
                 let directory = cache.directory(version);
-                let fetched = fetch(&self.registry, version, &directory, &self.trust, &|_| ()).await?;
+                let fetched = fetch(&self.registry, version, &directory, &self.options.trust, &|_| ()).await?;
                 match self.load_from(directory.clone(), version).await {
                     // The copy may have been damaged since; the registry's own is what counts.
                     Err(ServingError::Model(error)) if fetched == Fetched::Before && error.fault.is_damage() => {
@@ -58,7 +59,7 @@ impl Loader {
                     }
                     loaded => return loaded,
                 }
-                fetch(&self.registry, version, &directory, &self.trust, &|_| ()).await?;
+                fetch(&self.registry, version, &directory, &self.options.trust, &|_| ()).await?;
                 directory
             }
             (None, None) => return Err(ServingError::Lost("the registry needs a cache".to_owned())),
@@ -90,9 +91,10 @@ impl Loader {
     }
 
     async fn load_from(&self, directory: PathBuf, version: &ModelVersion) -> Result<Coder, ServingError> {
-        let (version, trust, nomenclatures) = (version.clone(), self.trust.clone(), Arc::clone(&self.nomenclatures));
+        let (version, options, nomenclatures) =
+            (version.clone(), self.options.clone(), Arc::clone(&self.nomenclatures));
         let loading = tokio::task::spawn_blocking(move || {
-            let loaded = bundle::load_as(&directory, Some(&version), &trust, &nomenclatures);
+            let loaded = bundle::load_as(&directory, Some(&version), &options, &nomenclatures);
             give_memory_back();
             loaded
         });

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use super::table::{self, Row};
 use crate::coding::activity::{Activity, ActivityError, RawActivity};
 use crate::coding::raw_activity::FIELDS;
-use crate::nomenclature::{Code, Level, Nomenclature};
+use crate::nomenclature::{Code, Nomenclature};
 
 /// An activity and the code it was given.
 #[derive(Clone, Debug, PartialEq)]
@@ -123,9 +123,8 @@ impl Places {
 
     fn code(&self, cells: &[String], nomenclature: &Nomenclature) -> Result<Code, String> {
         let text = cells.get(self.code).map(String::as_str).unwrap_or_default();
-        let code: Option<Code> = text.parse().ok();
-        let entry = code.and_then(|code| nomenclature.entry(&code)).filter(|entry| entry.level == Level::SubClass);
-        let entry = entry.ok_or_else(|| format!("{text:?} is no sub-class of {}", nomenclature.id()))?;
+        let entry =
+            nomenclature.sub_class(text).ok_or_else(|| format!("{text:?} is no sub-class of {}", nomenclature.id()))?;
         Ok(entry.code.clone())
     }
 

@@ -2,7 +2,7 @@
 
 use serde::Serialize;
 
-use crate::coding::classifier::Loss;
+use crate::coding::scoring::Loss;
 
 /// Settings of the features and of stochastic gradient descent. The manifest keeps them as they were.
 #[derive(Clone, Debug, PartialEq, clap::Args, Serialize)]

@@ -13,7 +13,7 @@ use super::atomic_table::AtomicTable;
 use super::head::{Head, SharedHead};
 use super::noise::garble;
 use super::settings::{LossName, TrainingSettings};
-use crate::coding::features::Features;
+use crate::coding::features::NgramFeatures;
 
 /// Lines a thread works on between two exchanges of the head.
 const LINES_BETWEEN_EXCHANGES: usize = 16;
@@ -32,7 +32,7 @@ pub struct TrainingLine {
 /// What is trained, and on what.
 pub struct Trainer<'a> {
     /// The features, whose rows are trained.
-    pub features: &'a Features,
+    pub features: &'a NgramFeatures,
     /// Rows of the table.
     pub rows: usize,
     /// For each level above the labels: the place of each label's ancestor at that level.

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::settings::TrainingSettings;
 use crate::coding::activity::{Activity, Covariate};
-use crate::coding::features::{Buckets, END_OF_TEXT, Features};
+use crate::coding::features::{Buckets, END_OF_TEXT, NgramFeatures, Words};
 use crate::coding::normalise::NormalisedText;
 use crate::model::manifest::{CovariateSettings, Entry, FeatureSettings};
 
@@ -44,6 +44,7 @@ impl Vocabulary {
             longest_word_ngram: settings.longest_word_ngram,
             buckets: settings.buckets as usize,
             kept_buckets: self.buckets.len(),
+            label_prefix: None,
         }
     }
 }
@@ -72,20 +73,19 @@ fn covariates(lines: &[(&NormalisedText, &Activity)]) -> Vec<CovariateSettings> 
     let settings = values.into_iter().map(|(field, values)| {
         let mut values: Vec<String> = values.into_keys().map(str::to_owned).collect();
         values.sort();
-        CovariateSettings { field, enters: Entry::Token, values }
+        CovariateSettings { field, enters: Entry::Token, values, surface_bins: None }
     });
     settings.collect()
 }
 
 /// The buckets of at least `minimum_count` lines, at most `most` of them.
 fn buckets(lines: &[(&NormalisedText, &Activity)], settings: &TrainingSettings, most: usize) -> Vec<u32> {
-    let all: Vec<u32> = (0..settings.buckets).collect();
-    let every_bucket = Features {
-        words: HashMap::new(),
+    let every_bucket = NgramFeatures {
+        words: Words::default(),
         subword_lengths: (settings.shortest_subword, settings.longest_subword),
         longest_word_ngram: settings.longest_word_ngram,
-        buckets: Buckets::new(all.len(), &all, 0),
-        covariates: Vec::new(),
+        buckets: Buckets::all(settings.buckets as usize, 0),
+        labels: None,
         known_words: None,
     };
     let mut counts: HashMap<u32, u32> = HashMap::new();

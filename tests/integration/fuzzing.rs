@@ -68,6 +68,9 @@ driven! {
     search: nearly_text([CODES, TEXTS].concat());
     model_reference: nearly_text(REFERENCES);
     manifest: nearly_json(vec![manifest_of_a_shipped_model()]);
+    fasttext_file: nearly_the_file(&["plain.bin", "ova_cut.ftz", "softmax_qout.ftz"]);
+    ngram_file: nearly_json(vec![json_of("ngram-concatenate/ngram.json")]);
+    torch_text_mappings: nearly_json(vec![json_of("ngram-concatenate/mappings.json"), json_of("wordpiece-sum/mappings.json")]);
 }
 
 proptest! {
@@ -123,6 +126,27 @@ const SNIPPETS: &[&str] = &[
     "\\ud800", "\\u0000", "\0", "\u{feff}", "\\", "\"", "1e999", "-0", "NaN", "[[[[[[[[", "{\"a\":", "]", "}", ",",
     ":null",
 ];
+
+/// A fastText file with some bytes changed, or cut short.
+fn nearly_the_file(names: &'static [&str]) -> impl Strategy<Value = Vec<u8>> {
+    let file =
+        prop::sample::select(names).prop_map(|name| std::fs::read(format!("tests/data/fasttext/{name}")).unwrap());
+    // The numbers that matter stand at the beginning, and after the dictionary.
+    let place = prop_oneof![0usize..140, 0usize..40_000];
+    let changes = prop::collection::vec((place, prop::collection::vec(any::<u8>(), 1..8)), 0..4);
+    (file, changes, prop::option::of(0usize..40_000)).prop_map(|(mut file, changes, end)| {
+        for (place, bytes) in changes {
+            let there = file.iter_mut().skip(place).zip(bytes);
+            there.for_each(|(there, byte)| *there = byte);
+        }
+        file.truncate(end.unwrap_or(file.len()).max(1));
+        file
+    })
+}
+
+fn json_of(file: &str) -> Value {
+    serde_json::from_slice(&std::fs::read(format!("tests/data/torch-text/{file}")).unwrap()).unwrap()
+}
 
 fn any_bytes() -> impl Strategy<Value = Vec<u8>> {
     prop_oneof![prop::collection::vec(any::<u8>(), 0..300), any_text().prop_map(String::into_bytes)]

@@ -13,6 +13,7 @@ use crate::config::RegistryOptions;
 use crate::model::bundle::{self, Trust, parse_manifest};
 use crate::model::golden;
 use crate::model::manifest::Manifest;
+use crate::model::options::LoadOptions;
 use crate::nomenclature::Nomenclatures;
 use crate::registry::fetch::{Fetched, fetch};
 use crate::registry::push::Push;
@@ -101,7 +102,8 @@ pub async fn verify(
             directory
         }
     };
-    let coder = bundle::load_as(&directory, Some(&version), trust, &Nomenclatures::embedded()?)?;
+    let options = LoadOptions { trust: trust.clone(), ..LoadOptions::default() };
+    let coder = bundle::load_as(&directory, Some(&version), &options, &Nomenclatures::embedded()?)?;
     let manifest = bundle::manifest(&directory)?;
     let cases = fs::read_to_string(directory.join(golden::FILE))?.lines().count();
     let (files, labels) = (manifest.files.len(), coder.labels.len());

@@ -8,7 +8,7 @@ use std::ops::Range;
 
 use candle_core::Result;
 
-use super::rows_and_origins;
+use super::WeightedRows;
 use crate::coding::Coder;
 use crate::coding::activity::Activity;
 use crate::coding::features::Origin;
@@ -26,20 +26,15 @@ pub struct Attribution {
 /// what is not in both adds nothing here.
 pub fn attributions(coder: &Coder, activity: &Activity, typed: &str, labels: &[usize]) -> Result<Vec<Attribution>> {
     let text = coder.normaliser.normalise(activity.text());
-    let letters = Letters::of(text.as_str());
+    let words = coder.features.words(text.as_str(), activity);
+    let letters = Letters::of(&words);
     let alignment = Alignment::new(coder, typed, &letters);
-    let (rows, origins) = rows_and_origins(&coder.features, &text, activity);
-    let products = coder.classifier.row_products(&rows, labels)?;
-    let divisor = rows.len() as f64;
-    let of_label = |place: usize| {
-        let mut added = vec![0.0; letters.letters.len()];
-        for (origin, products) in origins.iter().zip(&products) {
-            let product = products.get(place).copied().unwrap_or_default();
-            letters.give(&mut added, *origin, f64::from(product) / divisor);
-        }
-        alignment.attribution(&added)
-    };
-    Ok((0..labels.len()).map(of_label).collect())
+    let rows = WeightedRows::of(&coder.features, &coder.classifier, &text, activity)?;
+    let mut added = vec![vec![0.0; letters.letters.len()]; labels.len()];
+    for (origin, products) in rows.origins_and_products(&coder.classifier, labels)? {
+        added.iter_mut().zip(products).for_each(|(added, product)| letters.give(added, origin, product));
+    }
+    Ok(added.iter().map(|added| alignment.attribution(added)).collect())
 }
 
 /// The letters of a normalised text, word after word.
@@ -51,8 +46,8 @@ struct Letters<'a> {
 }
 
 impl<'a> Letters<'a> {
-    fn of(text: &'a str) -> Self {
-        let words: Vec<&str> = text.split_whitespace().collect();
+    fn of(words: &'a [String]) -> Self {
+        let words: Vec<&str> = words.iter().map(String::as_str).collect();
         let (mut letters, mut places) = (Vec::new(), Vec::new());
         for word in &words {
             let start = letters.len();
@@ -65,7 +60,7 @@ impl<'a> Letters<'a> {
     /// Shares what a row adds among the letters it comes from.
     fn give(&self, added: &mut [f64], origin: Origin, product: f64) {
         let (word, count, first, length) = match origin {
-            Origin::Word(word) => (word, 1, 0, usize::MAX),
+            Origin::Word(word) | Origin::Unknown(word) => (word, 1, 0, usize::MAX),
             // The first character of all is `<`; at the start the sub-word has one letter less.
             Origin::Subword(word, start, length) => {
                 (word, 1, start.saturating_sub(1), length - usize::from(start == 0))

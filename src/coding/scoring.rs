@@ -1,0 +1,110 @@
+//! From logits to probabilities, by the loss the model was trained with.
+
+use candle_core::{Result, Tensor};
+use candle_nn::ops;
+use serde::{Deserialize, Serialize};
+
+use super::label_tree::LabelTree;
+use super::softmax::softmax;
+
+/// How logits become probabilities.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Loss {
+    /// One distribution over all labels: probabilities sum to 1.
+    Softmax,
+    /// One yes-or-no per label: each probability stands alone.
+    OneVsAll,
+    /// The same by fastText's table of the sigmoid: what its one-vs-all and negative sampling give.
+    TabulatedOneVsAll,
+    /// One yes-or-no at each fork of a tree of the labels: probabilities sum to 1.
+    Hierarchical,
+}
+
+/// A loss made ready.
+#[derive(Clone, Debug)]
+pub enum Scoring {
+    /// See [`Loss::Softmax`].
+    Softmax,
+    /// See [`Loss::OneVsAll`].
+    OneVsAll,
+    /// See [`Loss::TabulatedOneVsAll`].
+    TabulatedOneVsAll(SigmoidTable),
+    /// See [`Loss::Hierarchical`].
+    Hierarchical(LabelTree),
+}
+
+impl Scoring {
+    /// For labels that were seen so many times (a hierarchical loss alone looks at that).
+    pub fn new(loss: Loss, label_counts: &[u64]) -> Self {
+        match loss {
+            Loss::Softmax => Self::Softmax,
+            Loss::OneVsAll => Self::OneVsAll,
+            Loss::TabulatedOneVsAll => Self::TabulatedOneVsAll(SigmoidTable::new()),
+            Loss::Hierarchical => Self::Hierarchical(LabelTree::new(label_counts)),
+        }
+    }
+
+    /// Probabilities of the labels, one line a line of logits.
+    pub fn probabilities(&self, logits: &Tensor, temperature: f64) -> Result<Vec<Vec<f32>>> {
+        match self {
+            Self::Softmax => softmax(logits, temperature)?.to_vec2(),
+            Self::OneVsAll => ops::sigmoid(&(logits / temperature)?)?.to_vec2(),
+            Self::TabulatedOneVsAll(table) => line_by_line(&(logits / temperature)?, |line| {
+                line.into_iter().map(|logit| table.sigmoid(logit)).collect()
+            }),
+            Self::Hierarchical(tree) => line_by_line(&(logits / temperature)?, |line| tree.probabilities(&line)),
+        }
+    }
+
+    /// What the logit of a label is made of: lines of the head, each taken as it is or turned round.
+    pub fn terms(&self, label: usize) -> Vec<(usize, f32)> {
+        match self {
+            Self::Hierarchical(tree) => tree.path(label),
+            _ => vec![(label, 1.0)],
+        }
+    }
+}
+
+fn line_by_line(logits: &Tensor, make: impl Fn(Vec<f32>) -> Vec<f32>) -> Result<Vec<Vec<f32>>> {
+    Ok(logits.to_vec2()?.into_iter().map(make).collect())
+}
+
+/// The sigmoid as fastText tabulates it: 32 steps to the unit between −8 and 8, 0 and 1 beyond.
+#[derive(Clone, Debug)]
+pub struct SigmoidTable(Vec<f32>);
+
+impl SigmoidTable {
+    const BOUND: f32 = 8.0;
+    const STEPS: f32 = 32.0;
+
+    fn new() -> Self {
+        let steps = (2.0 * Self::BOUND * Self::STEPS) as u16;
+        let at = |step: u16| f32::from(step) / Self::STEPS - Self::BOUND;
+        Self((0..=steps).map(|step| (1.0 / (1.0 + f64::from(-at(step)).exp())) as f32).collect())
+    }
+
+    fn sigmoid(&self, x: f32) -> f32 {
+        match x {
+            x if x < -Self::BOUND => 0.0,
+            x if x > Self::BOUND => 1.0,
+            x => self.0.get(((x + Self::BOUND) * Self::STEPS) as usize).copied().unwrap_or(0.0),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sigmoid_is_that_of_the_step_below() {
+        let table = SigmoidTable::new();
+        assert_eq!([-8.1, 8.1].map(|x| table.sigmoid(x)), [0.0, 1.0]);
+        assert_eq!(table.sigmoid(0.0), 0.5);
+        assert_eq!(table.sigmoid(0.03), 0.5);
+        assert_eq!(table.sigmoid(1.0 / 32.0), 1.0 / (1.0 + (-1.0f32 / 32.0).exp()));
+        assert_eq!(table.sigmoid(8.0), 1.0 / (1.0 + (-8.0f32).exp()));
+        assert_eq!(table.sigmoid(f32::NAN), table.sigmoid(-8.0), "a logit that is no number is never sure");
+    }
+}

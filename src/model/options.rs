@@ -1,0 +1,78 @@
+//! How a model is loaded.
+
+use std::fmt;
+use std::str::FromStr;
+
+use bytesize::ByteSize;
+
+use super::bundle::Trust;
+
+/// How a model is loaded.
+#[derive(Clone, Debug, Default)]
+pub struct LoadOptions {
+    /// Who may have signed it.
+    pub trust: Trust,
+    /// Which known words are summed with their sub-words, once.
+    pub known_words: KnownWordSums,
+}
+
+/// Which known words are summed with their sub-words when a model is loaded: each takes a row more, and is gathered as one.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum KnownWordSums {
+    /// None.
+    Off,
+    /// The most frequent ones, in so much memory.
+    Within(ByteSize),
+    /// All.
+    #[default]
+    All,
+}
+
+impl KnownWordSums {
+    /// How many of so many words, in rows of `dimension` numbers.
+    pub fn most(self, words: usize, dimension: usize) -> usize {
+        let row = (dimension * size_of::<f32>()).max(1) as u64;
+        match self {
+            Self::Off => 0,
+            Self::Within(memory) => words.min(usize::try_from(memory.as_u64() / row).unwrap_or(usize::MAX)),
+            Self::All => words,
+        }
+    }
+}
+
+/// `off`, `all`, or a size.
+impl FromStr for KnownWordSums {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "off" => Ok(Self::Off),
+            "all" => Ok(Self::All),
+            size => {
+                size.parse().map(Self::Within).map_err(|_| "it must be off, all or a size such as 64MiB".to_owned())
+            }
+        }
+    }
+}
+
+impl fmt::Display for KnownWordSums {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Off => formatter.write_str("off"),
+            Self::All => formatter.write_str("all"),
+            Self::Within(memory) => memory.fmt(formatter),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_budget_holds_so_many_rows() {
+        let most = |text: &str| text.parse::<KnownWordSums>().unwrap().most(1000, 100);
+        assert_eq!([most("off"), most("all"), most("40kB"), most("1GiB")], [0, 1000, 100, 1000]);
+        assert!("some".parse::<KnownWordSums>().is_err());
+    }
+}
