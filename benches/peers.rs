@@ -32,6 +32,8 @@ fn main() -> Result<(), Error> {
         .collect();
     let get = |name: &str| given.get(name).copied().ok_or_else(|| format!("--{name} is missing"));
     let threads: usize = get("threads")?.parse()?;
+    // As the program does: candle leaves the work to the thread that asks.
+    codif::process::leave_threads_to_codif();
     rayon::ThreadPoolBuilder::new().num_threads(threads).build_global()?;
     let started = Instant::now();
     let coder = load(get("registry")?, get("model")?, given.get("cache") == Some(&"on"))?;

@@ -11,6 +11,7 @@ pub mod covariates;
 pub mod decision;
 pub mod embedding_bag;
 pub mod explain;
+pub mod exponentials;
 pub mod features;
 pub mod hashing;
 pub mod json_object;
@@ -21,7 +22,6 @@ pub mod quantiser;
 pub mod ranking;
 pub mod raw_activity;
 pub mod scoring;
-pub mod softmax;
 pub mod table;
 pub mod tokens;
 pub mod wide;
@@ -225,13 +225,10 @@ impl Coder {
         let bags = self.features.bags(texts.iter().zip(activities));
         done(Stage::Features);
         let logits = self.classifier.logits(&bags)?;
-        let distributions = self.classifier.probabilities(&logits)?;
+        let rankings = self.classifier.rankings(&logits, options.top_k)?;
         done(Stage::Classify);
         let threshold = options.threshold.unwrap_or(self.threshold);
-        for (((activity, text), known), distribution) in
-            activities.iter().zip(&texts).zip(bags.known).zip(distributions)
-        {
-            let ranking = Ranking::new(&distribution, options.top_k);
+        for (((activity, text), known), ranking) in activities.iter().zip(&texts).zip(bags.known).zip(rankings) {
             let decision = Decision::new(ranking.gap, threshold, reason_before(text, known));
             codings.push(Coding {
                 model: Arc::clone(&self.model),

@@ -5,6 +5,7 @@ use candle_core::{DType, Device, Result, Tensor};
 use candle_nn::{Linear, Module, ops};
 
 use super::features::FeatureBags;
+use super::ranking::Ranking;
 use super::scoring::Scoring;
 use super::table::Table;
 
@@ -55,6 +56,14 @@ impl Classifier {
     /// Probabilities of the labels, one line a line of logits.
     pub fn probabilities(&self, logits: &Tensor) -> Result<Vec<Vec<f32>>> {
         self.scoring.probabilities(logits, self.temperature)
+    }
+
+    /// The best labels, one ranking a line of logits.
+    pub fn rankings(&self, logits: &Tensor, top_k: usize) -> Result<Vec<Ranking>> {
+        let labels = logits.dim(1)?.max(1);
+        let logits: Vec<f32> = logits.flatten_all()?.to_vec1()?;
+        let lines = logits.chunks_exact(labels);
+        Ok(lines.map(|line| self.scoring.ranking(line, self.temperature, top_k)).collect())
     }
 
     /// Whether what a row adds to a logit does not depend on the other rows.

@@ -45,49 +45,85 @@ impl CustomOp3 for EmbeddingBag {
         let ids = contiguous(ids.as_slice::<u32>()?, ids_layout)?;
         let bounds = contiguous(bounds.as_slice::<u32>()?, bounds_layout)?.as_chunks::<4>().0;
         let mut means = vec![0f32; bags * dimension];
-        let gathered = wide(|| match self.quantised.as_deref() {
-            None => gather(&mut means, dimension, ids, bounds, |row, sum| add_row(sum, table, row)),
-            Some(quantised) => {
-                gather(&mut means, dimension, ids, bounds, |row, sum| match row.checked_sub(quantised.len() as u32) {
-                    None => quantised.add_to(row, sum),
-                    Some(row) => add_row(sum, table, row),
-                })
+        let gathered = wide(|| {
+            let bags = means.chunks_exact_mut(dimension.max(1)).zip(bounds);
+            for (mean, bound) in bags {
+                let (averaged, added) = split(ids, bound)?;
+                match self.quantised.as_deref() {
+                    None => sum_dense(mean, table, averaged)?,
+                    Some(quantised) => sum_quantised(mean, quantised, table, averaged)?,
+                }
+                let &[.., divisor] = bound;
+                if divisor > 1 {
+                    let scale = 1.0 / divisor as f32;
+                    mean.iter_mut().for_each(|value| *value *= scale);
+                }
+                match self.quantised.as_deref() {
+                    None => sum_dense(mean, table, added)?,
+                    Some(quantised) => sum_quantised(mean, quantised, table, added)?,
+                }
             }
+            Ok(())
         });
         gathered.map_err(|(what, place)| outside(what, place))?;
         Ok((CpuStorage::F32(means), Shape::from((bags, dimension))))
     }
 }
 
-/// Sums the rows of each bag; the error is what is outside the table.
+/// What is outside the table, and its number.
+type Outside = (&'static str, u32);
+
+/// The rows of a bag that are averaged, and those that are added.
+fn split<'a>(
+    ids: &'a [u32],
+    &[start, averaged, end, _]: &[u32; 4],
+) -> std::result::Result<(&'a [u32], &'a [u32]), Outside> {
+    let rows = ids.get(start as usize..end as usize).ok_or(("bag", end))?;
+    let split = averaged.checked_sub(start).and_then(|count| rows.split_at_checked(count as usize));
+    split.ok_or(("bag", averaged))
+}
+
+/// Numbers that are summed together: they stay in registers while all rows of a bag go by, and many rows are on their way from
+/// memory at once.
+const BLOCK: usize = 64;
+
+/// Adds rows of the table to a sum.
 #[inline(always)]
-fn gather(
-    means: &mut [f32],
-    dimension: usize,
-    ids: &[u32],
-    bounds: &[[u32; 4]],
-    add: impl Fn(u32, &mut [f32]) -> bool,
-) -> std::result::Result<(), (&'static str, u32)> {
-    for (mean, &[start, averaged, end, divisor]) in means.chunks_exact_mut(dimension.max(1)).zip(bounds) {
-        let rows = ids.get(start as usize..end as usize).ok_or(("bag", end))?;
-        let split = averaged.checked_sub(start).and_then(|count| rows.split_at_checked(count as usize));
-        let (averaged, added) = split.ok_or(("bag", averaged))?;
-        averaged.iter().try_for_each(|&row| add(row, mean).then_some(()).ok_or(("row", row)))?;
-        if divisor > 1 {
-            let scale = 1.0 / divisor as f32;
-            mean.iter_mut().for_each(|value| *value *= scale);
+fn sum_dense(sum: &mut [f32], table: &[f32], rows: &[u32]) -> std::result::Result<(), Outside> {
+    let dimension = sum.len();
+    let (blocks, rest) = sum.as_chunks_mut::<BLOCK>();
+    let mut first = 0;
+    for block in blocks {
+        let mut lanes = *block;
+        for &row in rows {
+            let start = row as usize * dimension + first;
+            let values = table.get(start..).and_then(|values| values.first_chunk::<BLOCK>()).ok_or(("row", row))?;
+            lanes.iter_mut().zip(values).for_each(|(lane, value)| *lane += value);
         }
-        added.iter().try_for_each(|&row| add(row, mean).then_some(()).ok_or(("row", row)))?;
+        *block = lanes;
+        first += BLOCK;
+    }
+    for &row in rows {
+        let start = row as usize * dimension + first;
+        let values = table.get(start..start + rest.len()).ok_or(("row", row))?;
+        rest.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
     }
     Ok(())
 }
 
+/// Adds rows to a sum: the first are quantised, those after them stand in `sums`.
 #[inline(always)]
-fn add_row(sum: &mut [f32], table: &[f32], row: u32) -> bool {
-    let start = row as usize * sum.len();
-    let Some(values) = table.get(start..start + sum.len()) else { return false };
-    sum.iter_mut().zip(values).for_each(|(sum, value)| *sum += value);
-    true
+fn sum_quantised(
+    sum: &mut [f32],
+    quantised: &QuantisedRows,
+    sums: &[f32],
+    rows: &[u32],
+) -> std::result::Result<(), Outside> {
+    let dense = quantised.len() as u32;
+    rows.iter().try_for_each(|&row| match row.checked_sub(dense) {
+        Some(row) => sum_dense(sum, sums, &[row]),
+        None => quantised.add_to(row, sum).then_some(()).ok_or(("row", row)),
+    })
 }
 
 /// The values of a tensor that lies in one stretch.

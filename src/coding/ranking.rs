@@ -1,5 +1,7 @@
 //! The labels in order of probability, and the confidence gap between the first two.
 
+use super::wide::wide;
+
 /// A label and its probability.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Ranked {
@@ -22,25 +24,53 @@ impl Ranking {
     /// The `top_k` best labels of a distribution (at least one, at most all) and its gap.
     /// A probability that is not a number ranks last.
     pub fn new(probabilities: &[f32], top_k: usize) -> Self {
-        let kept = top_k.max(2).min(probabilities.len());
-        let mut best: Vec<Ranked> = Vec::with_capacity(kept + 1);
-        // What the worst of those kept has; a number that does not exceed it is passed over at once.
-        let mut bar = f32::NEG_INFINITY;
-        for (label, &probability) in probabilities.iter().enumerate() {
-            if best.len() == kept && (probability <= bar || probability.is_nan()) {
-                continue;
-            }
-            let probability = if probability.is_nan() { 0.0 } else { f64::from(probability) };
-            let place = best.partition_point(|ranked| ranked.probability >= probability);
-            best.insert(place, Ranked { label, probability });
-            best.truncate(kept);
-            bar = best.last().map_or(bar, |last| last.probability as f32);
-        }
+        Self::of_scores(probabilities, top_k, |_| f64::from)
+    }
+
+    /// The same of scores that are in the order of the probabilities, without making them all: `probability` is told the highest
+    /// score, and gives what makes a probability of a score.
+    pub fn of_scores<P: Fn(f32) -> f64>(scores: &[f32], top_k: usize, probability: impl FnOnce(f32) -> P) -> Self {
+        let best = wide(|| highest(scores, top_k.max(2)));
+        let probability = probability(best.first().map_or(f32::NEG_INFINITY, |(_, score)| *score));
+        let ranked = best.into_iter().map(|(label, score)| {
+            let probability = probability(score);
+            // What is no number is sure of nothing.
+            Ranked { label, probability: if probability > 0.0 { probability } else { 0.0 } }
+        });
+        let mut best: Vec<Ranked> = ranked.collect();
         let probability = |place: usize| best.get(place).map_or(0.0, |ranked| ranked.probability);
         let gap = probability(0) - probability(1);
         best.truncate(top_k.max(1));
         Self { best, gap }
     }
+}
+
+/// Scores that are passed over together when none of them is high enough.
+const BLOCK: usize = 16;
+
+/// The places of the `most` highest scores, the highest first, equal ones in their order; what is no number comes last.
+#[inline(always)]
+fn highest(scores: &[f32], most: usize) -> Vec<(usize, f32)> {
+    let kept = most.min(scores.len());
+    let mut best: Vec<(usize, f32)> = Vec::with_capacity(kept + 1);
+    // What the lowest of those kept has.
+    let mut bar = f32::NEG_INFINITY;
+    for (block, first) in scores.chunks(BLOCK).zip((0..).step_by(BLOCK)) {
+        if best.len() == kept && !block.iter().fold(false, |above, score| above | (*score > bar)) {
+            continue;
+        }
+        for (&score, label) in block.iter().zip(first..) {
+            let score = if score.is_nan() { f32::NEG_INFINITY } else { score };
+            if best.len() == kept && score <= bar {
+                continue;
+            }
+            let place = best.partition_point(|(_, other)| *other >= score);
+            best.insert(place, (label, score));
+            best.truncate(kept);
+            bar = best.last().map_or(bar, |(_, last)| *last);
+        }
+    }
+    best
 }
 
 #[cfg(test)]
@@ -66,6 +96,13 @@ mod tests {
         assert_eq!(Ranking::new(&[0.75], 5).gap, 0.75);
     }
 
+    #[test]
+    fn what_is_no_number_comes_last_and_is_sure_of_nothing() {
+        let ranking = Ranking::new(&[f32::NAN, 0.2, f32::NAN], 3);
+        assert_eq!((labels(&ranking), ranking.gap), (vec![1, 0, 2], f64::from(0.2f32)));
+        assert!(Ranking::new(&[f32::NAN; 40], 2).best.iter().all(|ranked| ranked.probability == 0.0));
+    }
+
     proptest! {
         #[test]
         fn as_a_full_sort_would(probabilities in prop::collection::vec(0u8..20, 1..60), top_k in 1usize..70) {
@@ -74,6 +111,17 @@ mod tests {
             sorted.sort_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]).then(a.cmp(b)));
             sorted.truncate(top_k);
             prop_assert_eq!(labels(&Ranking::new(&probabilities, top_k)), sorted);
+        }
+
+        #[test]
+        fn scores_rank_as_their_probabilities(scores in prop::collection::vec(-9f32..9.0, 0..99), top_k in 1usize..9) {
+            let sigmoid = |score: f32| 1.0 / (1.0 + f64::from(-score).exp());
+            let probabilities: Vec<f32> = scores.iter().map(|score| sigmoid(*score) as f32).collect();
+            let (by_score, by_probability) = (Ranking::of_scores(&scores, top_k, |_| sigmoid), Ranking::new(&probabilities, top_k));
+            prop_assert!((by_score.gap - by_probability.gap).abs() < 1e-6);
+            for (one, other) in by_score.best.iter().zip(&by_probability.best) {
+                prop_assert!((one.probability - other.probability).abs() < 1e-6);
+            }
         }
     }
 }

@@ -4,8 +4,9 @@ use candle_core::{Result, Tensor};
 use candle_nn::ops;
 use serde::{Deserialize, Serialize};
 
+use super::exponentials::{exponential, sum_of_exponentials};
 use super::label_tree::LabelTree;
-use super::softmax::softmax;
+use super::ranking::Ranking;
 
 /// How logits become probabilities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -48,12 +49,32 @@ impl Scoring {
     /// Probabilities of the labels, one line a line of logits.
     pub fn probabilities(&self, logits: &Tensor, temperature: f64) -> Result<Vec<Vec<f32>>> {
         match self {
-            Self::Softmax => softmax(logits, temperature)?.to_vec2(),
+            Self::Softmax => ops::softmax_last_dim(&(logits / temperature)?)?.to_vec2(),
             Self::OneVsAll => ops::sigmoid(&(logits / temperature)?)?.to_vec2(),
             Self::TabulatedOneVsAll(table) => line_by_line(&(logits / temperature)?, |line| {
                 line.into_iter().map(|logit| table.sigmoid(logit)).collect()
             }),
             Self::Hierarchical(tree) => line_by_line(&(logits / temperature)?, |line| tree.probabilities(&line)),
+        }
+    }
+
+    /// The best labels of one line of logits: only their probabilities are made, where the loss allows it.
+    pub fn ranking(&self, logits: &[f32], temperature: f64, top_k: usize) -> Ranking {
+        let scale = (1.0 / temperature) as f32;
+        let sigmoid = |logit: f32| 1.0 / (1.0 + f64::from(-logit * scale).exp());
+        match self {
+            Self::Softmax => Ranking::of_scores(logits, top_k, |largest| {
+                let sum = sum_of_exponentials(logits, largest, scale);
+                move |logit| f64::from(exponential((logit - largest) * scale) / sum)
+            }),
+            Self::OneVsAll => Ranking::of_scores(logits, top_k, |_| sigmoid),
+            Self::TabulatedOneVsAll(table) => {
+                Ranking::of_scores(logits, top_k, |_| |logit| f64::from(table.sigmoid(logit * scale)))
+            }
+            Self::Hierarchical(tree) => {
+                let scaled: Vec<f32> = logits.iter().map(|logit| logit * scale).collect();
+                Ranking::new(&tree.probabilities(&scaled), top_k)
+            }
         }
     }
 
@@ -96,6 +117,26 @@ impl SigmoidTable {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use candle_core::Device;
+
+    #[test]
+    fn a_ranking_has_the_probabilities_of_its_labels() {
+        let logits: Vec<f32> = (0..37u8).map(|n| f32::from(n * 29 % 37) / 5.0 - 3.0).collect();
+        let counts: Vec<u64> = (0..37).map(|n| 100 - n).collect();
+        for loss in [Loss::Softmax, Loss::OneVsAll, Loss::TabulatedOneVsAll, Loss::Hierarchical] {
+            let scoring = Scoring::new(loss, &counts);
+            let line = Tensor::from_slice(&logits, (1, logits.len()), &Device::Cpu).unwrap();
+            let all = scoring.probabilities(&line, 1.7).unwrap().remove(0);
+            let ranking = scoring.ranking(&logits, 1.7, 5);
+            assert_eq!(ranking.best.len(), 5);
+            for ranked in &ranking.best {
+                assert!((ranked.probability - f64::from(all[ranked.label])).abs() < 1e-6, "{loss:?}: {ranked:?}");
+            }
+            let mut sorted = all.clone();
+            sorted.sort_by(|one, other| other.total_cmp(one));
+            assert!((ranking.gap - f64::from(sorted[0] - sorted[1])).abs() < 1e-6, "{loss:?}");
+        }
+    }
 
     #[test]
     fn the_sigmoid_is_that_of_the_step_below() {

@@ -12,6 +12,7 @@ use super::options::KnownWordSums;
 use super::weights::{Matrix, Weights};
 use crate::coding::classifier::Classifier;
 use crate::coding::covariates::{CovariateFeature, Enters};
+use crate::coding::features::ngrams::LabelWords;
 use crate::coding::features::{Buckets, Features, NgramFeatures, TextFeatures};
 use crate::coding::known_words::sum_known_words;
 use crate::coding::normalise::Normaliser;
@@ -166,7 +167,6 @@ pub fn ngrams(
     kept_buckets: Option<&[u32]>,
     first_bucket: u32,
 ) -> NgramFeatures {
-    let as_written = |prefix: &String| labels.iter().map(|label| format!("{prefix}{label}").into()).collect();
     NgramFeatures {
         words: words.iter().copied().collect(),
         subword_lengths: (settings.shortest_subword, settings.longest_subword),
@@ -175,7 +175,7 @@ pub fn ngrams(
             Some(kept) => Buckets::new(settings.buckets, kept, first_bucket),
             None => Buckets::all(settings.buckets, first_bucket),
         },
-        labels: settings.label_prefix.as_ref().map(as_written),
+        labels: settings.label_prefix.as_ref().map(|prefix| LabelWords::new(prefix, labels)),
         known_words: None,
     }
 }

@@ -65,7 +65,7 @@ fn launch(
     let mut call = kernel.builder();
     call.arg(table).arg(&rows).arg(&dimension).arg(ids).arg(&id_count).arg(bounds);
     call.arg(means).arg(&mut found);
-    // SAFETY: these are the arguments of the kernel, in its order; table, ids and bounds are as long as the sizes say, `means` has
+    // SAFETY: these are the arguments of the kernel, in its order; the tensors are as long as the sizes say, and `means` has
     // a line a bag.
     unsafe { call.launch(blocks) }.w()?;
     device.clone_dtoh(&found)

@@ -24,9 +24,29 @@ pub struct NgramFeatures {
     /// Hashed sub-words and word n-grams.
     pub buckets: Buckets,
     /// The labels as they stood in the text files that fastText learned from: such a word is no feature.
-    pub labels: Option<HashSet<Box<str>>>,
+    pub labels: Option<LabelWords>,
     /// The known words, summed with their sub-words; not while a model is being trained.
     pub known_words: Option<KnownWords>,
+}
+
+/// Labels as words of a text.
+#[derive(Clone, Debug)]
+pub struct LabelWords {
+    /// What all of them begin with: most words need no further look.
+    prefix: String,
+    labels: HashSet<Box<str>>,
+}
+
+impl LabelWords {
+    /// These labels, each with the prefix before it.
+    pub fn new(prefix: &str, labels: &[String]) -> Self {
+        let labels = labels.iter().map(|label| format!("{prefix}{label}").into()).collect();
+        Self { prefix: prefix.to_owned(), labels }
+    }
+
+    fn contain(&self, word: &str) -> bool {
+        word.starts_with(&self.prefix) && self.labels.contains(word)
+    }
 }
 
 /// The sums of known words with their sub-words, as further rows of the table.
@@ -59,7 +79,7 @@ impl NgramFeatures {
 
     fn is_label(&self, word: &str) -> bool {
         let Some(labels) = &self.labels else { return false };
-        labels.contains(word) || word.starts_with(LABEL) && self.words.get(word).is_none()
+        labels.contain(word) || word.starts_with(LABEL) && self.words.get(word).is_none()
     }
 
     /// Calls `found` with each row of a text and where it comes from.
@@ -150,7 +170,7 @@ mod tests {
             subword_lengths: (0, 0),
             longest_word_ngram: 1,
             buckets: Buckets::all(0, 2),
-            labels: Some(labels.iter().map(|label| Box::from(*label)).collect()),
+            labels: Some(LabelWords::new("", &labels.iter().map(|label| (*label).to_owned()).collect::<Vec<_>>())),
             known_words: None,
         }
     }
