@@ -17,6 +17,27 @@ pub fn choose_cryptography() {
     let _ = rustls::crypto::ring::default_provider().install_default();
 }
 
+/// Asks the system for large pages for room that is not touched yet: rows gathered at random then need fewer of the processor's
+/// page entries, and the room is had in fewer steps. Nothing happens where the system has none.
+#[expect(unsafe_code, reason = "a hint about memory that is the caller's alone")]
+pub fn take_large_pages<T>(room: &mut Vec<T>) {
+    #[cfg(target_os = "linux")]
+    {
+        const PAGE: usize = 2 << 20;
+        let start = room.as_mut_ptr().cast::<u8>();
+        let (before, bytes) = (start.align_offset(PAGE), room.capacity() * size_of::<T>());
+        if let Some(whole) = bytes.checked_sub(before).map(|bytes| bytes / PAGE * PAGE).filter(|whole| *whole > 0) {
+            // SAFETY: the range lies in the vector's own room, which is borrowed here; the advice changes no content.
+            let advised = unsafe {
+                rustix::mm::madvise(start.wrapping_add(before).cast(), whole, rustix::mm::Advice::LinuxHugepage)
+            };
+            if let Err(error) = advised {
+                tracing::debug!(%error, "no large pages");
+            }
+        }
+    }
+}
+
 /// Gives back to the system what was freed, at once: after models were loaded, half of what was in use is free.
 #[expect(unsafe_code, reason = "the allocator's own function")]
 pub fn give_memory_back() {

@@ -157,8 +157,14 @@ fn fit(
     let settings = vocabulary.feature_settings(plan.settings);
     let (covariates, first_bucket) = assembly::covariates(&vocabulary.covariates, words.len() as u32);
     let features = assembly::ngrams(&settings, &words, &[], Some(&vocabulary.buckets), first_bucket);
+    let rows = |text: &str| {
+        let mut rows = Vec::new();
+        features.for_each_text_row(text, &mut |row, _| rows.push(row));
+        rows
+    };
     let ready = |line: &CodedActivity, text: &NormalisedText| TrainingLine {
         text: text.as_str().to_owned(),
+        rows: rows(text.as_str()),
         covariate_rows: covariates.iter().filter_map(|covariate| covariate.row(&line.activity)).collect(),
         label: labels.binary_search(&line.code).unwrap_or(labels.len()),
     };

@@ -1,9 +1,10 @@
 //! Bag of rows → mean → linear: the one classifier of every family, on candle. A family may add vectors to the mean, and scale
 //! the whole to length.
 
-use candle_core::{DType, Device, Result, Tensor};
+use candle_core::{DType, Device, Result, Storage, Tensor};
 use candle_nn::{Linear, Module, ops};
 
+use super::embedding_bag::contiguous;
 use super::features::FeatureBags;
 use super::ranking::Ranking;
 use super::scoring::Scoring;
@@ -61,9 +62,16 @@ impl Classifier {
     /// The best labels, one ranking a line of logits.
     pub fn rankings(&self, logits: &Tensor, top_k: usize) -> Result<Vec<Ranking>> {
         let labels = logits.dim(1)?.max(1);
-        let logits: Vec<f32> = logits.flatten_all()?.to_vec1()?;
-        let lines = logits.chunks_exact(labels);
-        Ok(lines.map(|line| self.scoring.ranking(line, self.temperature, top_k)).collect())
+        let rank = |logits: &[f32]| {
+            let lines = logits.chunks_exact(labels);
+            lines.map(|line| self.scoring.ranking(line, self.temperature, top_k)).collect()
+        };
+        // On the processor they are read where they are.
+        let (storage, layout) = logits.storage_and_layout();
+        match &*storage {
+            Storage::Cpu(values) => Ok(rank(contiguous(values.as_slice()?, layout)?)),
+            _ => Ok(rank(&logits.flatten_all()?.to_vec1::<f32>()?)),
+        }
     }
 
     /// Whether what a row adds to a logit does not depend on the other rows.

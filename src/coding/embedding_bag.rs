@@ -6,7 +6,7 @@ use std::sync::Arc;
 use candle_core::{CpuStorage, CustomOp3, Error, Layout, Result, Shape, Tensor};
 
 use super::quantiser::QuantisedRows;
-use super::wide::wide;
+use super::wide::{prefetch, wide};
 
 /// Of each bag the mean of its averaged rows, and the others added to it.
 ///
@@ -47,8 +47,16 @@ impl CustomOp3 for EmbeddingBag {
         let mut means = vec![0f32; bags * dimension];
         let gathered = wide(|| {
             let bags = means.chunks_exact_mut(dimension.max(1)).zip(bounds);
-            for (mean, bound) in bags {
+            for (place, (mean, bound)) in bags.enumerate() {
                 let (averaged, added) = split(ids, bound)?;
+                if self.quantised.is_none() {
+                    // The first bag waits for its own rows, those of the others are on their way while the one before is summed.
+                    let from = place + usize::from(place > 0);
+                    bounds.iter().take(place + 2).skip(from).try_for_each(|bound| {
+                        split(ids, bound)
+                            .map(|(rows, _)| rows.iter().for_each(|row| prefetch_row(table, dimension, *row)))
+                    })?;
+                }
                 match self.quantised.as_deref() {
                     None => sum_dense(mean, table, averaged)?,
                     Some(quantised) => sum_quantised(mean, quantised, table, averaged)?,
@@ -86,6 +94,12 @@ fn split<'a>(
 /// Numbers that are summed together: they stay in registers while all rows of a bag go by, and many rows are on their way from
 /// memory at once.
 const BLOCK: usize = 64;
+
+#[inline(always)]
+fn prefetch_row(table: &[f32], dimension: usize, row: u32) {
+    let start = row as usize * dimension;
+    prefetch(table.get(start..start + dimension).unwrap_or_default());
+}
 
 /// Adds rows of the table to a sum.
 #[inline(always)]

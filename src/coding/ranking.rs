@@ -64,10 +64,12 @@ fn highest(scores: &[f32], most: usize) -> Vec<(usize, f32)> {
             if best.len() == kept && score <= bar {
                 continue;
             }
-            let place = best.partition_point(|(_, other)| *other >= score);
+            best.truncate(kept - 1);
+            let place = best.iter().rposition(|(_, other)| *other >= score).map_or(0, |before| before + 1);
             best.insert(place, (label, score));
-            best.truncate(kept);
-            bar = best.last().map_or(bar, |(_, last)| *last);
+            if let (true, Some((_, last))) = (best.len() == kept, best.last()) {
+                bar = *last;
+            }
         }
     }
     best

@@ -220,5 +220,8 @@ fn head(weights: Matrix, bias: Vec<f32>, dimension: usize) -> candle_core::Resul
     };
     let labels = bias.len();
     let weights = Tensor::from_vec(values, (labels, dimension), &Device::Cpu)?.t()?.contiguous()?.t()?;
-    Ok(Linear::new(weights, Some(Tensor::from_vec(bias, labels, &Device::Cpu)?)))
+    // Other programs' models have none.
+    let bias = Some(bias).filter(|bias| bias.iter().any(|value| *value != 0.0));
+    let bias = bias.map(|bias| Tensor::from_vec(bias, labels, &Device::Cpu)).transpose()?;
+    Ok(Linear::new(weights, bias))
 }

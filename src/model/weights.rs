@@ -15,6 +15,7 @@ use safetensors::tensor::{Metadata, TensorInfo};
 use super::error::ModelFault;
 use super::manifest::QuantiserSettings;
 use crate::coding::quantiser::{CENTROIDS, QuantisedRows};
+use crate::process::take_large_pages;
 
 /// Name of the file.
 pub const FILE: &str = "model.safetensors";
@@ -227,6 +228,7 @@ pub(super) fn read_numbers(
     values
         .try_reserve_exact(count.saturating_add(room))
         .map_err(|error| malformed(format!("tensor {name:?}: {error}")))?;
+    take_large_pages(&mut values);
     let mut bytes = vec![0; width * CHUNK.min(count)];
     while values.len() < count {
         let start = values.len();

@@ -3,6 +3,8 @@
 
 use std::sync::{Mutex, PoisonError};
 
+use crate::coding::wide::wide;
+
 /// Weights (labels × dimension) and biases.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Head {
@@ -21,31 +23,36 @@ impl Head {
 
     /// Logits of a hidden vector.
     pub fn logits(&self, hidden: &[f32], logits: &mut [f32]) {
-        let rows = self.weights.chunks_exact(self.dimension);
-        for ((logit, row), bias) in logits.iter_mut().zip(rows).zip(&self.bias) {
-            *logit = dot(row, hidden) + bias;
-        }
+        wide(|| {
+            let rows = self.weights.chunks_exact(self.dimension);
+            for ((logit, row), bias) in logits.iter_mut().zip(rows).zip(&self.bias) {
+                *logit = dot(row, hidden) + bias;
+            }
+        });
     }
 
     /// Moves against the gradient: `steps` holds, for each label, learning rate × (target − probability).
     /// Adds what the hidden vector should move by to `hidden_step`.
     pub fn step(&mut self, hidden: &[f32], steps: &[f32], hidden_step: &mut [f32]) {
-        let rows = self.weights.chunks_exact_mut(self.dimension);
-        for ((row, bias), &step) in rows.zip(&mut self.bias).zip(steps) {
-            for ((weight, hidden), hidden_step) in row.iter_mut().zip(hidden).zip(hidden_step.iter_mut()) {
-                *hidden_step += step * *weight;
-                *weight += step * hidden;
+        wide(|| {
+            let rows = self.weights.chunks_exact_mut(self.dimension);
+            for ((row, bias), &step) in rows.zip(&mut self.bias).zip(steps) {
+                for ((weight, hidden), hidden_step) in row.iter_mut().zip(hidden).zip(hidden_step.iter_mut()) {
+                    *hidden_step += step * *weight;
+                    *weight += step * hidden;
+                }
+                *bias += step;
             }
-            *bias += step;
-        }
+        });
     }
 }
 
-/// Dot product in eight lanes: a plain sum could not be vectorised, its order would change.
+/// Dot product in sixteen lanes: a plain sum could not be vectorised, its order would change.
+#[inline(always)]
 fn dot(left: &[f32], right: &[f32]) -> f32 {
-    let mut lanes = [0f32; 8];
-    let (left_chunks, left_rest) = left.as_chunks::<8>();
-    let (right_chunks, right_rest) = right.as_chunks::<8>();
+    let mut lanes = [0f32; 16];
+    let (left_chunks, left_rest) = left.as_chunks::<16>();
+    let (right_chunks, right_rest) = right.as_chunks::<16>();
     for (left, right) in left_chunks.iter().zip(right_chunks) {
         for ((lane, left), right) in lanes.iter_mut().zip(left).zip(right) {
             *lane += left * right;

@@ -64,6 +64,13 @@ pub struct TrainingSettings {
     pub seed: u64,
 }
 
+impl TrainingSettings {
+    /// Whether a line is not seen the same each time.
+    pub fn has_noise(&self) -> bool {
+        self.word_dropout > 0.0 || self.typing_errors > 0.0 || self.covariate_dropout > 0.0
+    }
+}
+
 /// The losses that can be trained.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum, Serialize)]
 #[serde(rename_all = "kebab-case")]

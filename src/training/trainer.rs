@@ -13,7 +13,9 @@ use super::atomic_table::AtomicTable;
 use super::head::{Head, SharedHead};
 use super::noise::garble;
 use super::settings::{LossName, TrainingSettings};
+use crate::coding::exponentials::{exponential, sum_of_exponentials};
 use crate::coding::features::NgramFeatures;
+use crate::coding::wide::wide;
 
 /// Lines a thread works on between two exchanges of the head.
 const LINES_BETWEEN_EXCHANGES: usize = 16;
@@ -23,6 +25,8 @@ const LINES_BETWEEN_EXCHANGES: usize = 16;
 pub struct TrainingLine {
     /// The normalised text.
     pub text: String,
+    /// Rows of the text as it is.
+    pub rows: Vec<u32>,
     /// Rows of the covariates' values.
     pub covariate_rows: Vec<u32>,
     /// Place of the code among the labels.
@@ -182,16 +186,12 @@ impl<'a> Step<'a> {
     fn read(&mut self, line: &TrainingLine, noise: Option<&mut Pcg64>) {
         self.rows.clear();
         let settings = self.trainer.settings;
-        let rows = &mut self.rows;
-        let mut found = |row, _| rows.push(row);
-        match noise {
-            None => {
-                self.trainer.features.for_each_text_row(&line.text, &mut found);
-                self.rows.extend(&line.covariate_rows);
-            }
+        match noise.filter(|_| settings.has_noise()) {
+            None => self.rows.extend(line.rows.iter().chain(&line.covariate_rows)),
             Some(random) => {
                 garble(&line.text, settings.word_dropout, settings.typing_errors, random, &mut self.text);
-                self.trainer.features.for_each_text_row(&self.text, &mut found);
+                let rows = &mut self.rows;
+                self.trainer.features.for_each_text_row(&self.text, &mut |row, _| rows.push(row));
                 let kept = line.covariate_rows.iter().filter(|_| random.random::<f32>() >= settings.covariate_dropout);
                 self.rows.extend(kept);
             }
@@ -244,14 +244,12 @@ impl<'a> Step<'a> {
 
 /// Turns logits into target − probability, in place; gives the cross-entropy.
 fn softmax_steps(logits: &mut [f32], label: usize, smoothing: f32) -> f64 {
-    let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut sum = 0.0;
-    for logit in logits.iter_mut() {
-        *logit = (*logit - highest).exp();
-        sum += *logit;
-    }
     let everywhere = smoothing / logits.len() as f32;
-    logits.iter_mut().for_each(|value| *value = everywhere - *value / sum);
+    wide(|| {
+        let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let share = 1.0 / sum_of_exponentials(logits, highest, 1.0);
+        logits.iter_mut().for_each(|value| *value = everywhere - exponential(*value - highest) * share);
+    });
     let Some(step) = logits.get_mut(label) else { return 0.0 };
     let probability = everywhere - *step;
     *step += 1.0 - smoothing;
