@@ -39,6 +39,9 @@ use ranking::{Ranked, Ranking};
 /// this thread (it spreads operations on 65,536 numbers or more over threads of its own).
 const TILE: usize = 64;
 
+/// The same on another device than the processor: a call of it costs as much for one text as for hundreds.
+const DEVICE_TILE: usize = 1024;
+
 /// Name and version of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, utoipa::ToSchema)]
 pub struct ModelVersion {
@@ -206,7 +209,8 @@ impl Coder {
         done: &mut dyn FnMut(Stage),
     ) -> candle_core::Result<Vec<Coding>> {
         let mut codings = Vec::with_capacity(activities.len());
-        for tile in activities.chunks(TILE) {
+        let tile = if self.classifier.device().is_cpu() { TILE } else { DEVICE_TILE };
+        for tile in activities.chunks(tile) {
             self.code_tile(tile, options, &mut codings, done)?;
         }
         Ok(codings)

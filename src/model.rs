@@ -2,6 +2,7 @@
 
 pub mod assembly;
 pub mod bundle;
+pub mod device;
 pub mod digest;
 pub mod error;
 pub mod golden;

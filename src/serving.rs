@@ -17,6 +17,7 @@ use std::sync::Arc;
 
 use crate::coding::activity::Activity;
 use crate::coding::{Coder, Coding, CodingOptions, Stage};
+use crate::model::device::DeviceError;
 use crate::model::error::{ModelError, ModelFault};
 use crate::nomenclature::{NomenclatureError, Nomenclatures};
 use crate::registry::RegistryError;
@@ -41,6 +42,9 @@ pub enum ServingError {
     /// A model is refused.
     #[error(transparent)]
     Model(#[from] ModelError),
+    /// The device for the models cannot be used.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
     /// Two models for one nomenclature.
     #[error("{one} and {other} both code in {nomenclature}: name one of them with --model")]
     TwoModels {
@@ -91,7 +95,7 @@ impl ServingError {
     /// Whether it is the version's own fault: the same version would fail again.
     pub fn is_of_the_version(&self) -> bool {
         match self {
-            Self::Model(error) => !matches!(error.fault, ModelFault::Unreadable(_)),
+            Self::Model(error) => !matches!(error.fault, ModelFault::Unreadable(_) | ModelFault::Device(_)),
             Self::OtherNomenclature { .. } | Self::Taken { .. } => true,
             _ => false,
         }

@@ -24,6 +24,8 @@ mod faulty_networks;
 mod following;
 #[path = "integration/fuzzing.rs"]
 mod fuzzing;
+#[path = "integration/gpu.rs"]
+mod gpu;
 #[path = "integration/hot_swap.rs"]
 mod hot_swap;
 #[path = "integration/http.rs"]

@@ -40,7 +40,9 @@ impl Classifier {
 
     /// What the model has of each text, one line a bag.
     fn hidden(&self, bags: &FeatureBags) -> Result<Tensor> {
-        let rows = Tensor::from_slice(&bags.rows, bags.rows.len(), self.device())?;
+        // No device is given an empty tensor: a row that is in no bag stands for none.
+        let rows: &[u32] = if bags.rows.is_empty() { &[0] } else { &bags.rows };
+        let rows = Tensor::from_slice(rows, rows.len(), self.device())?;
         let bounds = Tensor::from_slice(bags.bounds.as_flattened(), (bags.bounds.len(), 4), self.device())?;
         self.table.bags(&rows, &bounds)
     }

@@ -8,6 +8,9 @@ use candle_core::{CpuStorage, CustomOp3, Error, Layout, Result, Shape, Tensor};
 use super::quantiser::QuantisedRows;
 use super::wide::{prefetch, wide};
 
+#[cfg(feature = "cuda")]
+mod cuda;
+
 /// Of each bag the mean of its averaged rows, and the others added to it.
 ///
 /// `table` is rows × dimension (f32), `ids` the rows of all bags one after the other (u32), `bounds` one line
@@ -75,6 +78,22 @@ impl CustomOp3 for EmbeddingBag {
         });
         gathered.map_err(|(what, place)| outside(what, place))?;
         Ok((CpuStorage::F32(means), Shape::from((bags, dimension))))
+    }
+
+    #[cfg(feature = "cuda")]
+    fn cuda_fwd(
+        &self,
+        table: &candle_core::CudaStorage,
+        table_layout: &Layout,
+        ids: &candle_core::CudaStorage,
+        ids_layout: &Layout,
+        bounds: &candle_core::CudaStorage,
+        bounds_layout: &Layout,
+    ) -> Result<(candle_core::CudaStorage, Shape)> {
+        if self.quantised.is_some() {
+            return Err(Error::Msg("embedding-bag: quantised rows are for the processor alone".into()));
+        }
+        cuda::bags((table, table_layout), (ids, ids_layout), (bounds, bounds_layout))
     }
 }
 

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::model::bundle::Trust;
+use crate::model::device::{DeviceChoice, DeviceError};
 use crate::model::options::{KnownWordSums, LoadOptions};
 use crate::model::signature::PublicKey;
 use crate::registry::s3::S3Settings;
@@ -36,6 +37,9 @@ pub struct RegistryOptions {
     /// Known words to sum with their sub-words when a model is loaded, for speed: off, all, or as many as a size of memory holds
     #[arg(long, env = "CODIF_KNOWN_WORDS", default_value_t, value_name = "all|off|SIZE")]
     pub known_words: KnownWordSums,
+    /// Device that holds the weights of models and computes with them; CUDA needs a codif built with --features cuda
+    #[arg(long, env = "CODIF_DEVICE", default_value_t, value_name = "cpu|cuda[:N]")]
+    pub device: DeviceChoice,
     /// Address of an S3 server other than Amazon's [default: AWS_ENDPOINT_URL_S3, AWS_ENDPOINT_URL, MLFLOW_S3_ENDPOINT_URL, AWS_S3_ENDPOINT]
     #[arg(id = "s3.endpoint", long = "s3-endpoint", env = "CODIF_S3_ENDPOINT", value_name = "URL")]
     pub s3_endpoint: Option<String>,
@@ -65,6 +69,7 @@ impl Default for RegistryOptions {
             cache: None,
             require_signature: Vec::new(),
             known_words: KnownWordSums::default(),
+            device: DeviceChoice::default(),
             s3_endpoint: None,
             s3_region: None,
             s3_path_style: None,
@@ -89,9 +94,9 @@ impl RegistryOptions {
         Trust { keys: self.require_signature.iter().flat_map(|keys| keys.0.clone()).collect() }
     }
 
-    /// How versions are loaded.
-    pub fn load_options(&self) -> LoadOptions {
-        LoadOptions { trust: self.trust(), known_words: self.known_words }
+    /// How versions are loaded; this opens the device.
+    pub fn load_options(&self) -> Result<LoadOptions, DeviceError> {
+        Ok(LoadOptions { trust: self.trust(), known_words: self.known_words, device: self.device.open()? })
     }
 
     /// The directory for what is fetched.

@@ -8,7 +8,7 @@ use candle_nn::Linear;
 
 use super::error::ModelFault;
 use super::manifest::{CovariateSettings, Entry, Family, FeatureSettings, Manifest};
-use super::options::KnownWordSums;
+use super::options::{KnownWordSums, LoadOptions};
 use super::weights::{Matrix, Weights};
 use crate::coding::classifier::Classifier;
 use crate::coding::covariates::{CovariateFeature, Enters};
@@ -45,20 +45,21 @@ pub fn assemble(
     manifest: &Manifest,
     parts: TextParts<'_>,
     weights: Weights,
-    sums: KnownWordSums,
+    options: &LoadOptions,
     nomenclatures: &Nomenclatures,
 ) -> Result<Coder, ModelFault> {
     let nomenclature = nomenclature(manifest, nomenclatures)?;
     let dimension = manifest.architecture.dimension;
-    let most = parts.more_rows(sums, dimension);
+    let (device, most) = (&options.device, parts.more_rows(options.known_words, dimension));
+    let refused = |error| refused(device, error);
     let mut features = features(manifest, parts, weights.buckets.as_deref());
-    let table = table(&mut features, weights.table, most, dimension).map_err(malformed)?;
+    let table = table(&mut features, weights.table, most, dimension, device).map_err(refused)?;
     let scoring = Scoring::new(manifest.loss, &manifest.label_counts);
-    let head = head(weights.head, weights.bias, dimension).map_err(malformed)?;
+    let head = head(weights.head, weights.bias, dimension, device).map_err(refused)?;
     let classifier = Classifier::new(table, head, scoring, manifest.temperature);
     let classifier = match manifest.architecture.family {
         Family::Fasttext => classifier,
-        Family::TorchText => classifier.scaled().map_err(malformed)?,
+        Family::TorchText => classifier.scaled().map_err(refused)?,
     };
     Ok(Coder {
         model: Arc::new(ModelVersion { name: manifest.name.clone(), version: manifest.version }),
@@ -73,6 +74,11 @@ pub fn assemble(
 
 fn malformed(reason: impl std::fmt::Display) -> ModelFault {
     ModelFault::malformed("manifest", reason)
+}
+
+/// Weights that candle does not take: on the processor their sizes are wrong, another device may have no room for them.
+fn refused(device: &Device, error: candle_core::Error) -> ModelFault {
+    if device.is_cpu() { malformed(error) } else { ModelFault::Device(error.to_string()) }
 }
 
 /// The nomenclature of the labels; labels that are of none make one of their own.
@@ -180,10 +186,20 @@ pub fn ngrams(
     }
 }
 
-/// The table, with the sums of the first `most` known words below. One that was given room for them is not moved.
-fn table(features: &mut Features, rows: Matrix, most: usize, dimension: usize) -> candle_core::Result<Table> {
-    let device = &Device::Cpu;
+/// The table, with the sums of the first `most` known words below. One that was given room for them is not moved. Rows stay
+/// quantised on the processor alone.
+fn table(
+    features: &mut Features,
+    rows: Matrix,
+    most: usize,
+    dimension: usize,
+    device: &Device,
+) -> candle_core::Result<Table> {
     let tensor = |values: Vec<f32>| Tensor::from_vec(values, ((), dimension), device);
+    let rows = match rows {
+        Matrix::Quantised(rows) if !device.is_cpu() => Matrix::Dense(rows.unfolded()),
+        rows => rows,
+    };
     match rows {
         Matrix::Dense(mut table) => {
             if let TextFeatures::Ngrams(ngrams) = &mut features.text {
@@ -213,15 +229,15 @@ fn table(features: &mut Features, rows: Matrix, most: usize, dimension: usize) -
 
 /// The head, stored column by column: the product of one text reads it in one stretch. It is small, and unfolded when it was
 /// quantised.
-fn head(weights: Matrix, bias: Vec<f32>, dimension: usize) -> candle_core::Result<Linear> {
+fn head(weights: Matrix, bias: Vec<f32>, dimension: usize, device: &Device) -> candle_core::Result<Linear> {
     let values = match weights {
         Matrix::Dense(values) => values,
         Matrix::Quantised(rows) => rows.unfolded(),
     };
     let labels = bias.len();
-    let weights = Tensor::from_vec(values, (labels, dimension), &Device::Cpu)?.t()?.contiguous()?.t()?;
+    let weights = Tensor::from_vec(values, (labels, dimension), device)?.t()?.contiguous()?.t()?;
     // Other programs' models have none.
     let bias = Some(bias).filter(|bias| bias.iter().any(|value| *value != 0.0));
-    let bias = bias.map(|bias| Tensor::from_vec(bias, labels, &Device::Cpu)).transpose()?;
+    let bias = bias.map(|bias| Tensor::from_vec(bias, labels, device)).transpose()?;
     Ok(Linear::new(weights, bias))
 }

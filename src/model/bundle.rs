@@ -11,7 +11,7 @@ use super::assembly::{TextParts, assemble};
 use super::digest::{FileDigest, Hashed};
 use super::error::{ModelError, ModelFault};
 use super::manifest::{Manifest, TokenizerKind};
-use super::options::{KnownWordSums, LoadOptions};
+use super::options::LoadOptions;
 use super::signature::{PublicKey, SIGNATURE_FILE};
 use super::weights::Weights;
 use super::{golden, signature, weights};
@@ -101,7 +101,7 @@ pub fn load_as(
     // What is read is checked as it is read.
     bundle.check_all(&[golden::FILE, bundle.text_file(), weights::FILE])?;
     let cases = bundle.read_text(golden::FILE)?;
-    let coder = bundle.coder(options.known_words, nomenclatures)?;
+    let coder = bundle.coder(options, nomenclatures)?;
     let golden_file = directory.join(golden::FILE);
     let cases = golden::read(&cases).map_err(|fault| fault.of(&golden_file))?;
     golden::replay(&coder, &cases).map_err(|fault| fault.of(&golden_file))?;
@@ -138,7 +138,7 @@ pub(super) fn unproven(
     manifest: &Manifest,
     nomenclatures: &Nomenclatures,
 ) -> Result<Coder, ModelError> {
-    Bundle { directory, manifest }.coder(KnownWordSums::All, nomenclatures)
+    Bundle { directory, manifest }.coder(&LoadOptions::default(), nomenclatures)
 }
 
 struct Bundle<'a> {
@@ -147,14 +147,14 @@ struct Bundle<'a> {
 }
 
 impl Bundle<'_> {
-    fn coder(&self, sums: KnownWordSums, nomenclatures: &Nomenclatures) -> Result<Coder, ModelError> {
+    fn coder(&self, options: &LoadOptions, nomenclatures: &Nomenclatures) -> Result<Coder, ModelError> {
         let of_manifest = |fault: ModelFault| fault.of(self.directory.join(Manifest::FILE));
         let sizes = self.manifest.sizes().map_err(|reason| of_manifest(ModelFault::malformed("manifest", reason)))?;
         let text = self.read_text(self.text_file())?;
         let parts = self.parts(&text).map_err(|fault| fault.of(self.directory.join(self.text_file())))?;
-        let more = parts.more_rows(sums, sizes.dimension);
+        let more = parts.more_rows(options.known_words, sizes.dimension);
         let weights = self.checked(weights::FILE, |file, length| Weights::read(file, length, sizes, more))?;
-        assemble(self.manifest, parts, weights, sums, nomenclatures).map_err(of_manifest)
+        assemble(self.manifest, parts, weights, options, nomenclatures).map_err(of_manifest)
     }
 
     /// The file that says what is read of a text.

@@ -47,6 +47,9 @@ pub enum ModelFault {
     /// A file the model needs is not in the manifest.
     #[error("the manifest lists no file of this name")]
     NotListed,
+    /// The device does not take it: it is full, or lost.
+    #[error("the device does not take it: {0}")]
+    Device(String),
     /// A golden case comes out otherwise.
     #[error("golden case {line}: {reason}")]
     Golden {

@@ -4,16 +4,25 @@ use std::fmt;
 use std::str::FromStr;
 
 use bytesize::ByteSize;
+use candle_core::Device;
 
 use super::bundle::Trust;
 
 /// How a model is loaded.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 pub struct LoadOptions {
     /// Who may have signed it.
     pub trust: Trust,
     /// Which known words are summed with their sub-words, once.
     pub known_words: KnownWordSums,
+    /// The device for its weights.
+    pub device: Device,
+}
+
+impl Default for LoadOptions {
+    fn default() -> Self {
+        Self { trust: Trust::default(), known_words: KnownWordSums::default(), device: Device::Cpu }
+    }
 }
 
 /// Which known words are summed with their sub-words when a model is loaded: each takes a row more, and is gathered as one.

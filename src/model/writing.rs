@@ -10,7 +10,7 @@ use super::digest::Hashed;
 use super::error::{ModelError, ModelFault};
 use super::golden::{self, GoldenCase};
 use super::manifest::Manifest;
-use super::options::KnownWordSums;
+use super::options::LoadOptions;
 use super::weights::{self, Weights};
 use crate::coding::Coder;
 use crate::nomenclature::Nomenclatures;
@@ -36,7 +36,7 @@ impl Draft {
         let (weights, length) = (self.weights.as_slice(), self.weights.len() as u64);
         let weights = Weights::read(weights, length, sizes, self.words.len())?;
         let words = TextParts::Words(self.words.iter().map(String::as_str).collect());
-        assemble(&self.manifest, words, weights, KnownWordSums::All, nomenclatures)
+        assemble(&self.manifest, words, weights, &LoadOptions::default(), nomenclatures)
     }
 
     /// Writes the draft as the next version below `versions`, and gives the directory it stands in.

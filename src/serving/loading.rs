@@ -28,10 +28,11 @@ pub struct Loader {
 impl Loader {
     /// For the registry of these settings.
     pub async fn open(options: &RegistryOptions) -> Result<Self, ServingError> {
+        let load_options = options.load_options()?;
         let registry = Registry::open(&options.registry, &options.s3()).await?;
         let nomenclatures = Arc::new(Nomenclatures::embedded()?);
         let cache = (!registry.is_local()).then(|| Cache::of(&registry, &options.cache()));
-        Ok(Self { registry, cache, options: options.load_options(), nomenclatures })
+        Ok(Self { registry, cache, options: load_options, nomenclatures })
     }
 
     /// The nomenclatures.
