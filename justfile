@@ -53,5 +53,19 @@ image:
 peers:
     benches/peers/accuracy.sh
 
+# Speed of codif beside the fastText library and its forks, same model files and texts: half an hour; --quick is a minute.
+peers-speed *arguments:
+    cargo build --release --example peers --bin codif
+    benches/peers/run.sh {{arguments}}
+
+# `codif train` beside the fastText library: seconds and accuracy.
+peers-training *arguments:
+    cargo build --release --bin codif
+    benches/peers/training.sh {{arguments}}
+
+# Whether codif with the feature `cuda` compiles, on a machine without a card: the toolkit (1.1 GB) comes from PyPI.
+gpu-check *arguments:
+    tests/cuda-check.sh {{arguments}}
+
 format:
     cargo fmt

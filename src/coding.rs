@@ -21,6 +21,7 @@ pub mod normalise;
 pub mod quantiser;
 pub mod ranking;
 pub mod raw_activity;
+pub mod repeats;
 pub mod scoring;
 pub mod table;
 pub mod tokens;
@@ -34,6 +35,7 @@ use explain::{Contribution, Method, contributions};
 use features::{Features, Unused};
 use normalise::{NormalisedText, Normaliser};
 use ranking::{Ranked, Ranking};
+use repeats::Repeats;
 
 /// Activities scored together: their logits stay in the second-level cache, and are few enough for candle to leave them to
 /// this thread (it spreads operations on 65,536 numbers or more over threads of its own).
@@ -110,6 +112,8 @@ pub struct Coder {
     pub classifier: Classifier,
     /// The confidence gap from which the code is given automatically.
     pub threshold: f64,
+    /// Codings of activities that came before, if they are kept.
+    pub repeats: Option<Repeats>,
 }
 
 /// What a caller may ask of a coding.
@@ -208,6 +212,18 @@ impl Coder {
         options: CodingOptions,
         done: &mut dyn FnMut(Stage),
     ) -> candle_core::Result<Vec<Coding>> {
+        match self.repeats.as_ref().filter(|_| !options.explain) {
+            Some(repeats) => repeats.complete(activities, options, |missing| self.code_all(missing, options, done)),
+            None => self.code_all(&activities.iter().collect::<Vec<_>>(), options, done),
+        }
+    }
+
+    fn code_all(
+        &self,
+        activities: &[&Activity],
+        options: CodingOptions,
+        done: &mut dyn FnMut(Stage),
+    ) -> candle_core::Result<Vec<Coding>> {
         let mut codings = Vec::with_capacity(activities.len());
         let tile = if self.classifier.device().is_cpu() { TILE } else { DEVICE_TILE };
         for tile in activities.chunks(tile) {
@@ -219,14 +235,14 @@ impl Coder {
     /// The whole pipeline: activity → normalised text → feature bag → logits → ranking → decision.
     fn code_tile(
         &self,
-        activities: &[Activity],
+        activities: &[&Activity],
         options: CodingOptions,
         codings: &mut Vec<Coding>,
         done: &mut dyn FnMut(Stage),
     ) -> candle_core::Result<()> {
         let texts: Vec<_> = activities.iter().map(|activity| self.normaliser.normalise(activity.text())).collect();
         done(Stage::Normalise);
-        let bags = self.features.bags(texts.iter().zip(activities));
+        let bags = self.features.bags(texts.iter().zip(activities.iter().copied()));
         done(Stage::Features);
         let logits = self.classifier.logits(&bags)?;
         let rankings = self.classifier.rankings(&logits, options.top_k)?;

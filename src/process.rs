@@ -1,5 +1,5 @@
-//! What holds for the whole process: its allocator, and how many threads candle takes. The one module with `unsafe`,
-//! but for the call of the kernel of the feature `cuda`.
+//! What holds for the whole process: its allocator, and how many threads candle takes. With a hint to the processor
+//! (`coding/wide.rs`) and the call of the kernel of the feature `cuda`, the only `unsafe` there is.
 
 /// Gives memory back to the system after a big request, and scales over threads better than the system's own.
 #[global_allocator]

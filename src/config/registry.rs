@@ -37,6 +37,9 @@ pub struct RegistryOptions {
     /// Known words to sum with their sub-words when a model is loaded, for speed: off, all, or as many as a size of memory holds
     #[arg(long, env = "CODIF_KNOWN_WORDS", default_value_t, value_name = "all|off|SIZE")]
     pub known_words: KnownWordSums,
+    /// Codings that each model keeps for activities that come again; 0: none
+    #[arg(long, env = "CODIF_REPEATS", default_value_t = 0, value_name = "COUNT")]
+    pub repeats: usize,
     /// Device that holds the weights of models and computes with them; CUDA needs a codif built with --features cuda
     #[arg(long, env = "CODIF_DEVICE", default_value_t, value_name = "cpu|cuda[:N]")]
     pub device: DeviceChoice,
@@ -69,6 +72,7 @@ impl Default for RegistryOptions {
             cache: None,
             require_signature: Vec::new(),
             known_words: KnownWordSums::default(),
+            repeats: 0,
             device: DeviceChoice::default(),
             s3_endpoint: None,
             s3_region: None,
@@ -96,7 +100,8 @@ impl RegistryOptions {
 
     /// How versions are loaded; this opens the device.
     pub fn load_options(&self) -> Result<LoadOptions, DeviceError> {
-        Ok(LoadOptions { trust: self.trust(), known_words: self.known_words, device: self.device.open()? })
+        let (trust, device) = (self.trust(), self.device.open()?);
+        Ok(LoadOptions { trust, known_words: self.known_words, device, repeats: self.repeats })
     }
 
     /// The directory for what is fetched.

@@ -16,6 +16,7 @@ use crate::coding::features::ngrams::LabelWords;
 use crate::coding::features::{Buckets, Features, NgramFeatures, TextFeatures};
 use crate::coding::known_words::sum_known_words;
 use crate::coding::normalise::Normaliser;
+use crate::coding::repeats::Repeats;
 use crate::coding::scoring::Scoring;
 use crate::coding::table::Table;
 use crate::coding::tokens::Tokenizer;
@@ -69,6 +70,7 @@ pub fn assemble(
         features,
         classifier,
         threshold: manifest.decision.threshold,
+        repeats: Repeats::new(options.repeats),
     })
 }
 

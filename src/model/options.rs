@@ -17,11 +17,13 @@ pub struct LoadOptions {
     pub known_words: KnownWordSums,
     /// The device for its weights.
     pub device: Device,
+    /// How many codings are kept for activities that come again; 0 for none.
+    pub repeats: usize,
 }
 
 impl Default for LoadOptions {
     fn default() -> Self {
-        Self { trust: Trust::default(), known_words: KnownWordSums::default(), device: Device::Cpu }
+        Self { trust: Trust::default(), known_words: KnownWordSums::default(), device: Device::Cpu, repeats: 0 }
     }
 }
 
