@@ -22,6 +22,9 @@ use crate::nomenclature::Nomenclatures;
 /// Name of the file of words, one a line, in the order of their rows.
 pub const VOCABULARY_FILE: &str = "vocabulary.txt";
 
+/// Bytes from which the digest of a file is taken on a thread of its own.
+const LARGE: u64 = 16 << 20;
+
 /// Who may have signed a version.
 #[derive(Clone, Debug, Default)]
 pub struct Trust {
@@ -213,7 +216,7 @@ impl Bundle<'_> {
                 let found = FileDigest { bytes: length, ..expected.clone() };
                 return Err(ModelFault::difference(&found, expected).unwrap_or(ModelFault::NotListed));
             }
-            let mut file = Hashed::new(file);
+            let mut file = if length > LARGE { Hashed::aside(file) } else { Hashed::new(file) };
             let made = make(&mut file, length);
             std::io::copy(&mut file, &mut std::io::sink())?;
             // A file that is not what it should be is damaged, whatever was found in it before.

@@ -233,11 +233,17 @@ pub(super) fn read_numbers(
     while values.len() < count {
         let start = values.len();
         let some = CHUNK.min(count - start);
-        let bytes = bytes.get_mut(..width * some).unwrap_or_default();
-        file.read_exact(bytes)?;
         values.resize(start + some, 0f32);
         let values = values.get_mut(start..).unwrap_or_default();
-        widen(bytes, dtype, values);
+        if dtype == Dtype::F32 {
+            // They are what they are to become, on any machine whose numbers begin with their lowest byte.
+            file.read_exact(bytemuck::cast_slice_mut(values))?;
+            values.iter_mut().for_each(|value| *value = f32::from_bits(u32::from_le(value.to_bits())));
+        } else {
+            let bytes = bytes.get_mut(..width * some).unwrap_or_default();
+            file.read_exact(bytes)?;
+            widen(bytes, dtype, values);
+        }
         if !values.iter().fold(true, |finite, value| finite & value.is_finite()) {
             return Err(malformed(format!("tensor {name:?} holds a number that is not finite")));
         }
@@ -245,7 +251,7 @@ pub(super) fn read_numbers(
     Ok(values)
 }
 
-/// Little-endian numbers as f32.
+/// Little-endian f16 or bf16 as f32.
 fn widen(bytes: &[u8], dtype: Dtype, values: &mut [f32]) {
     let pairs = bytes.as_chunks::<2>().0;
     match dtype {
@@ -253,13 +259,7 @@ fn widen(bytes: &[u8], dtype: Dtype, values: &mut [f32]) {
             let halves: Vec<f16> = pairs.iter().map(|pair| f16::from_le_bytes(*pair)).collect();
             halves.convert_to_f32_slice(values);
         }
-        Dtype::BF16 => {
-            values.iter_mut().zip(pairs).for_each(|(value, pair)| *value = bf16::from_le_bytes(*pair).to_f32());
-        }
-        _ => {
-            let words = bytes.as_chunks::<4>().0;
-            values.iter_mut().zip(words).for_each(|(value, word)| *value = f32::from_le_bytes(*word));
-        }
+        _ => values.iter_mut().zip(pairs).for_each(|(value, pair)| *value = bf16::from_le_bytes(*pair).to_f32()),
     }
 }
 
