@@ -32,6 +32,8 @@ mod hot_swap;
 mod http;
 #[path = "integration/imported_fasttext.rs"]
 mod imported_fasttext;
+#[path = "integration/imported_serving.rs"]
+mod imported_serving;
 #[path = "integration/imported_torch_text.rs"]
 mod imported_torch_text;
 #[path = "integration/interrupted_transfers.rs"]

@@ -174,6 +174,7 @@ mod tests {
     use super::*;
     use crate::coding::quantiser::CENTROIDS;
     use candle_core::Device;
+    use proptest::prelude::*;
 
     fn bag(ids: &[u32], bounds: &[[u32; 4]]) -> Result<Vec<Vec<f32>>> {
         let table = Tensor::from_slice(&[1f32, 2., 10., 20., 100., 200.], (3, 2), &Device::Cpu)?;
@@ -214,5 +215,36 @@ mod tests {
         };
         assert_eq!(bags(&[0, 1, 2], [0, 3, 3, 1]).unwrap(), [[6.0 + 10.0 + 0.5, 7.0 + 11.0 + 0.25]]);
         assert!(bags(&[3], [0, 1, 1, 1]).is_err());
+    }
+
+    proptest! {
+        /// Rows shorter, longer and a little longer than what is summed together, bags of any length, none among them.
+        #[test]
+        fn any_dimension_and_any_bag_is_summed_right(
+            dimension in 1usize..150,
+            bags in prop::collection::vec((prop::collection::vec(0u32..7, 0..9), prop::collection::vec(0u32..7, 0..3)), 1..6),
+        ) {
+            let value = |row: u32, column: usize| (row * 31 + column as u32 * 7) as f32 % 19.0 - 9.0;
+            let table: Vec<f32> = (0..7).flat_map(|row| (0..dimension).map(move |column| value(row, column))).collect();
+            let table = Tensor::from_vec(table, (7, dimension), &Device::Cpu).unwrap();
+            let (mut ids, mut bounds): (Vec<u32>, Vec<[u32; 4]>) = (Vec::new(), Vec::new());
+            for (averaged, added) in &bags {
+                let start = ids.len() as u32;
+                ids.extend(averaged.iter().chain(added));
+                bounds.push([start, start + averaged.len() as u32, ids.len() as u32, averaged.len() as u32]);
+            }
+            let found = {
+                let ids = Tensor::from_slice(&ids, ids.len(), &Device::Cpu).unwrap();
+                let bounds = Tensor::from_slice(bounds.as_flattened(), (bounds.len(), 4), &Device::Cpu).unwrap();
+                dense_bags(&table, &ids, &bounds).unwrap().to_vec2::<f32>().unwrap()
+            };
+            for ((averaged, added), found) in bags.iter().zip(found) {
+                for (column, found) in found.into_iter().enumerate() {
+                    let sum = |rows: &[u32]| rows.iter().map(|row| value(*row, column)).sum::<f32>();
+                    let expected = sum(averaged) / averaged.len().max(1) as f32 + sum(added);
+                    prop_assert!((found - expected).abs() < 1e-4, "{found} instead of {expected}");
+                }
+            }
+        }
     }
 }
