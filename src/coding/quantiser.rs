@@ -1,8 +1,20 @@
 //! Product quantisation: a row is the numbers of the centroids of its pieces, and of its length (Jégou, Douze and Schmid, "Product
 //! Quantization for Nearest Neighbor Search", IEEE TPAMI 2011), as fastText's `.ftz` files hold it.
 
+use serde::{Deserialize, Serialize};
+
 /// Centroids that a piece has to choose from.
 pub const CENTROIDS: usize = 256;
+
+/// A product quantiser: a row is cut into pieces, each the number of one of 256 centroids.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct QuantiserSettings {
+    /// Numbers in a piece; the last piece may be shorter.
+    pub width: usize,
+    /// Whether the length of each row is quantised apart.
+    pub norms: bool,
+}
 
 /// Rows that stay quantised in memory.
 #[derive(Clone, Debug)]

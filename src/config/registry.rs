@@ -2,10 +2,9 @@
 
 use std::path::PathBuf;
 
-use crate::model::bundle::Trust;
 use crate::model::device::{DeviceChoice, DeviceError};
 use crate::model::options::{KnownWordSums, LoadOptions};
-use crate::model::signature::PublicKey;
+use crate::model::signature::{PublicKey, Trust};
 use crate::registry::s3::S3Settings;
 use crate::registry::{ModelReference, RegistryLocation};
 

@@ -12,9 +12,9 @@ use super::digest::{FileDigest, Hashed};
 use super::error::{ModelError, ModelFault};
 use super::manifest::{Manifest, TokenizerKind};
 use super::options::LoadOptions;
-use super::signature::{PublicKey, SIGNATURE_FILE};
+use super::signature::SIGNATURE_FILE;
 use super::weights::Weights;
-use super::{golden, signature, weights};
+use super::{golden, weights};
 use crate::coding::tokens::Tokenizer;
 use crate::coding::{Coder, ModelVersion};
 use crate::nomenclature::Nomenclatures;
@@ -24,13 +24,6 @@ pub const VOCABULARY_FILE: &str = "vocabulary.txt";
 
 /// Bytes from which the digest of a file is taken on a thread of its own.
 const LARGE: u64 = 16 << 20;
-
-/// Who may have signed a version.
-#[derive(Clone, Debug, Default)]
-pub struct Trust {
-    /// The version must be signed by one of these keys; when there is none, it need not be signed.
-    pub keys: Vec<PublicKey>,
-}
 
 /// Reads the manifest of the version in `directory`.
 pub fn manifest(directory: &Path) -> Result<Manifest, ModelError> {
@@ -109,30 +102,6 @@ pub fn load_as(
     let cases = golden::read(&cases).map_err(|fault| fault.of(&golden_file))?;
     golden::replay(&coder, &cases).map_err(|fault| fault.of(&golden_file))?;
     Ok(coder)
-}
-
-impl Trust {
-    /// Whether a key that is trusted signed this manifest, and as the version it is taken for: an old one that was signed once
-    /// cannot be put in the place of another. The fault comes with the name of its file.
-    pub fn check(
-        &self,
-        (manifest, bytes): (&Manifest, &[u8]),
-        signature: Option<&[u8]>,
-        known_as: Option<&ModelVersion>,
-    ) -> Result<(), (&'static str, ModelFault)> {
-        if self.keys.is_empty() {
-            return Ok(());
-        }
-        signature::check(bytes, signature, &self.keys).map_err(|fault| (SIGNATURE_FILE, fault))?;
-        match known_as {
-            Some(known_as) if (known_as.name.as_str(), known_as.version) != (&manifest.name, manifest.version) => {
-                let signed = format!("{}:{}", manifest.name, manifest.version);
-                let reason = format!("it was signed as {signed}, and stands in the place of {known_as}");
-                Err((Manifest::FILE, ModelFault::malformed("manifest", reason)))
-            }
-            _ => Ok(()),
-        }
-    }
 }
 
 /// The coder of a version in a directory whose golden cases are still to be recorded.

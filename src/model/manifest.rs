@@ -4,13 +4,15 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
+mod inputs;
+
 use super::digest::FileDigest;
 use super::weights::Sizes;
-use crate::coding::activity::Covariate;
-use crate::coding::covariates::SurfaceBins;
 use crate::coding::normalise::Step;
+use crate::coding::quantiser::QuantiserSettings;
 use crate::coding::scoring::Loss;
 use crate::training::evaluation::Metrics;
+pub use inputs::{CovariateSettings, Entry, FeatureSettings, TokenizerKind, TokenizerSettings};
 
 /// The manifest of one model version.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -152,17 +154,6 @@ pub struct Architecture {
     pub head_quantiser: Option<QuantiserSettings>,
 }
 
-/// A product quantiser: a row is cut into pieces, each the number of one of 256 centroids (Jégou, Douze and Schmid, "Product
-/// Quantization for Nearest Neighbor Search", IEEE TPAMI 2011).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct QuantiserSettings {
-    /// Numbers in a piece; the last piece may be shorter.
-    pub width: usize,
-    /// Whether the length of each row is quantised apart.
-    pub norms: bool,
-}
-
 /// Families of models. A family codif does not know is refused by name.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -171,99 +162,6 @@ pub enum Family {
     Fasttext,
     /// Tokens → mean, with the covariates' own vectors → scaled to length → linear.
     TorchText,
-}
-
-/// Which features a model of the `fasttext` family reads.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct FeatureSettings {
-    /// Words of the vocabulary; they are the first rows of the table.
-    pub words: usize,
-    /// Fewest characters of a sub-word.
-    pub shortest_subword: usize,
-    /// Most characters of a sub-word; 0 for none.
-    pub longest_subword: usize,
-    /// Most words of a word n-gram; 1 for none.
-    pub longest_word_ngram: usize,
-    /// Buckets the n-grams are hashed in.
-    pub buckets: usize,
-    /// Buckets that were kept; they are the last rows of the table.
-    pub kept_buckets: usize,
-    /// What the labels of the text files it was trained on begin with: a word that is a label is no feature.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub label_prefix: Option<String>,
-}
-
-impl FeatureSettings {
-    /// Whether every bucket has its row: they are not listed then.
-    pub fn keeps_all(&self) -> bool {
-        self.kept_buckets == self.buckets
-    }
-}
-
-/// What makes tokens of a text.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct TokenizerSettings {
-    /// Which kind; each has a file of its own.
-    pub kind: TokenizerKind,
-    /// Tokens there are; they are the first rows of the table.
-    pub tokens: usize,
-}
-
-/// Kinds of tokenizers. One codif does not know is refused by name.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum TokenizerKind {
-    /// A `tokenizer.json` of Hugging Face's library.
-    #[default]
-    WordPiece,
-    /// Words and hashed character n-grams: an `ngram.json`.
-    Ngram,
-}
-
-impl TokenizerKind {
-    /// Name of its file.
-    pub fn file(self) -> &'static str {
-        match self {
-            Self::WordPiece => "tokenizer.json",
-            Self::Ngram => "ngram.json",
-        }
-    }
-}
-
-/// One covariate of a model.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CovariateSettings {
-    /// Which one.
-    pub field: Covariate,
-    /// How it enters.
-    pub enters: Entry,
-    /// The values the model has seen, in the order of their rows.
-    pub values: Vec<String>,
-    /// The classes of a surface in square metres, where they are the model's own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub surface_bins: Option<SurfaceBins>,
-}
-
-impl CovariateSettings {
-    /// Whether each of its values has a row.
-    fn has_rows(&self) -> bool {
-        !matches!(self.enters, Entry::Word(_))
-    }
-}
-
-/// How a covariate enters a model.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum Entry {
-    /// As one more row of the bag.
-    Token,
-    /// As a row that is added to the mean; a value that is missing or unknown has that of "NaN".
-    Vector,
-    /// As one more word after the text: this prefix and the value, or `NaN` when it is missing.
-    Word(String),
 }
 
 /// When a code is given automatically.

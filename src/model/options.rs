@@ -6,7 +6,7 @@ use std::str::FromStr;
 use bytesize::ByteSize;
 use candle_core::Device;
 
-use super::bundle::Trust;
+use super::signature::Trust;
 
 /// How a model is loaded.
 #[derive(Clone, Debug)]

@@ -7,6 +7,8 @@ use ed25519_dalek::pkcs8::{
 use ed25519_dalek::{Signature, Signer};
 
 use super::error::ModelFault;
+use super::manifest::Manifest;
+use crate::coding::ModelVersion;
 
 /// Name of the file.
 pub const SIGNATURE_FILE: &str = "manifest.json.sig";
@@ -76,6 +78,37 @@ pub fn check(manifest: &[u8], signature: Option<&[u8]>, keys: &[PublicKey]) -> R
         .map_err(|_| ModelFault::malformed("ed25519 signature", format!("it has {} bytes, not 64", signature.len())))?;
     let signed = keys.iter().any(|key| key.0.verify_strict(manifest, &signature).is_ok());
     if signed { Ok(()) } else { Err(ModelFault::ForeignSignature) }
+}
+
+/// Who may have signed a version.
+#[derive(Clone, Debug, Default)]
+pub struct Trust {
+    /// The version must be signed by one of these keys; when there is none, it need not be signed.
+    pub keys: Vec<PublicKey>,
+}
+
+impl Trust {
+    /// Whether a key that is trusted signed this manifest, and as the version it is taken for: an old one that was signed once
+    /// cannot be put in the place of another. The fault comes with the name of its file.
+    pub fn check(
+        &self,
+        (manifest, bytes): (&Manifest, &[u8]),
+        signature: Option<&[u8]>,
+        known_as: Option<&ModelVersion>,
+    ) -> Result<(), (&'static str, ModelFault)> {
+        if self.keys.is_empty() {
+            return Ok(());
+        }
+        check(bytes, signature, &self.keys).map_err(|fault| (SIGNATURE_FILE, fault))?;
+        match known_as {
+            Some(known_as) if (known_as.name.as_str(), known_as.version) != (&manifest.name, manifest.version) => {
+                let signed = format!("{}:{}", manifest.name, manifest.version);
+                let reason = format!("it was signed as {signed}, and stands in the place of {known_as}");
+                Err((Manifest::FILE, ModelFault::malformed("manifest", reason)))
+            }
+            _ => Ok(()),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -13,8 +13,7 @@ use safetensors::Dtype;
 use safetensors::tensor::{Metadata, TensorInfo};
 
 use super::error::ModelFault;
-use super::manifest::QuantiserSettings;
-use crate::coding::quantiser::{CENTROIDS, QuantisedRows};
+use crate::coding::quantiser::{CENTROIDS, QuantisedRows, QuantiserSettings};
 use crate::process::take_large_pages;
 
 /// Name of the file.

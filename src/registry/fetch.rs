@@ -11,11 +11,11 @@ use sha2::{Digest, Sha256};
 use super::directory::{each_chunk, remove_at_once, sync_folder};
 use super::{Registry, RegistryError};
 use crate::coding::ModelVersion;
-use crate::model::bundle::{Trust, parse_manifest};
+use crate::model::bundle::parse_manifest;
 use crate::model::digest::FileDigest;
 use crate::model::error::{ModelError, ModelFault};
 use crate::model::manifest::Manifest;
-use crate::model::signature::SIGNATURE_FILE;
+use crate::model::signature::{SIGNATURE_FILE, Trust};
 
 /// Why a version cannot be fetched.
 #[derive(Debug, thiserror::Error)]

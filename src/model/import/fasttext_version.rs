@@ -9,10 +9,11 @@ use super::fasttext::{Arguments, FasttextFile, FasttextLoss, KeptBuckets, Matrix
 use super::tensor_file::TensorFile;
 use super::{Import, Imported};
 use crate::coding::normalise::Step;
+use crate::coding::quantiser::QuantiserSettings;
 use crate::coding::scoring::Loss;
 use crate::model::bundle::VOCABULARY_FILE;
 use crate::model::error::{ModelError, ModelFault};
-use crate::model::manifest::{CovariateSettings, Family, FeatureSettings, Manifest, QuantiserSettings};
+use crate::model::manifest::{CovariateSettings, Family, FeatureSettings, Manifest};
 use crate::model::weights;
 use crate::model::writing::Unpublished;
 
