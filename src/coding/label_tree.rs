@@ -13,18 +13,19 @@ pub struct LabelTree {
 }
 
 impl LabelTree {
-    /// The tree of labels that were seen so many times, the most frequent first.
+    /// A count that none reaches, not all of them together: what is not made yet is never taken.
+    pub const UNTAKEN: u64 = 1_000_000_000_000_000;
+
+    /// The tree of labels that were seen so many times, the most frequent first; fewer than [`Self::UNTAKEN`] times in all.
     pub fn new(counts: &[u64]) -> Self {
         let labels = counts.len();
-        // A count that no real one reaches: what is not made yet is never taken.
-        const UNTAKEN: u64 = 1_000_000_000_000_000;
         let mut count: Vec<u64> = counts.to_vec();
-        count.resize((2 * labels).max(1) - 1, UNTAKEN);
+        count.resize((2 * labels).max(1) - 1, Self::UNTAKEN);
         let mut tree = Self { labels, forks: Vec::new(), parents: vec![None; count.len()] };
         let (mut leaves, mut next_fork) = (labels, labels);
         for fork in labels..count.len() {
             let children = [false, true].map(|is_right| {
-                let of = |node: usize| count.get(node).copied().unwrap_or(UNTAKEN);
+                let of = |node: usize| count.get(node).copied().unwrap_or(Self::UNTAKEN);
                 let leaf = leaves.checked_sub(1).filter(|leaf| of(*leaf) < of(next_fork));
                 let child = leaf.unwrap_or(next_fork);
                 if leaf.is_some() {

@@ -8,6 +8,7 @@ mod inputs;
 
 use super::digest::FileDigest;
 use super::weights::Sizes;
+use crate::coding::label_tree::LabelTree;
 use crate::coding::normalise::Step;
 use crate::coding::quantiser::QuantiserSettings;
 use crate::coding::scoring::Loss;
@@ -77,6 +78,9 @@ impl Manifest {
         if rows != architecture.rows {
             return Err(format!("{} rows are announced, text and covariates make {rows}", architecture.rows));
         }
+        if rows > MOST_ROWS {
+            return Err(format!("{rows} rows are announced, more than {MOST_ROWS}"));
+        }
         if !(1..=LARGEST_DIMENSION).contains(&architecture.dimension) {
             let dimension = architecture.dimension;
             return Err(format!("a dimension of {dimension} is announced, it must be from 1 to {LARGEST_DIMENSION}"));
@@ -93,6 +97,10 @@ impl Manifest {
                 "{} labels have {counted} counts: a hierarchical loss has one each",
                 self.labels.len()
             ));
+        }
+        let seen = self.label_counts.iter().fold(0, |sum: u64, count| sum.saturating_add(*count));
+        if seen >= LabelTree::UNTAKEN {
+            return Err(format!("its labels were seen {seen} times, which makes no tree"));
         }
         for quantiser in [architecture.quantiser, architecture.head_quantiser].into_iter().flatten() {
             if !(1..=architecture.dimension).contains(&quantiser.width) {
@@ -131,6 +139,8 @@ impl Manifest {
     }
 }
 
+/// Most rows: their numbers, and those of the sums of known words below them, are of 32 bits.
+const MOST_ROWS: usize = 1 << 31;
 /// Largest dimension a manifest may announce: a row of it is allocated before any was read.
 pub const LARGEST_DIMENSION: usize = 1 << 16;
 /// Largest number of buckets a manifest may announce: the map of buckets is allocated from it.

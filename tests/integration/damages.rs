@@ -170,6 +170,15 @@ fn sizes() -> Vec<Damage> {
         damage(MANIFEST, "1099511627776 buckets are announced", |version| {
             edit_manifest(version, |manifest| manifest["features"]["buckets"] = json!(1_u64 << 40));
         }),
+        damage(MANIFEST, "which makes no tree", |version| {
+            edit_manifest(version, |manifest| {
+                manifest["loss"] = json!("hierarchical");
+                manifest["label_counts"] = json!(vec![u64::MAX; manifest["labels"].as_array().unwrap().len()]);
+            });
+        }),
+        damage(MANIFEST, "a hierarchical loss has one each", |version| {
+            edit_manifest(version, |manifest| manifest["loss"] = json!("hierarchical"));
+        }),
         damage(VOCABULARY, "words, the manifest says", |version| {
             edit_manifest(version, |manifest| {
                 let sizes = &mut manifest["features"];
