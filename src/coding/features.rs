@@ -135,7 +135,9 @@ impl Features {
             rows.push(row);
             divisor += count;
             known |= match origin {
-                Origin::Word(place) | Origin::Subword(place, ..) | Origin::WordNgram(place, _) => place < own,
+                Origin::Word(place) | Origin::Subword(place, ..) => place < own,
+                // Where every bucket has a row, each n-gram has one, known or not.
+                Origin::WordNgram(place, _) => place < own && ngrams.buckets.are_pruned(),
                 _ => false,
             };
         });

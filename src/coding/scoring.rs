@@ -65,7 +65,10 @@ impl Scoring {
         match self {
             Self::Softmax => Ranking::of_scores(logits, top_k, |largest| {
                 let sum = sum_of_exponentials(logits, largest, scale);
-                move |logit| f64::from(exponential((logit - largest) * scale) / sum)
+                // Of logits that are beyond all numbers none is sure of anything.
+                move |logit| {
+                    if largest.is_finite() { f64::from(exponential((logit - largest) * scale) / sum) } else { 0.0 }
+                }
             }),
             Self::OneVsAll => Ranking::of_scores(logits, top_k, |_| sigmoid),
             Self::TabulatedOneVsAll(table) => {

@@ -120,7 +120,10 @@ impl Server {
     async fn start(&self, loader: &Loader, lifecycle: &Lifecycle) -> anyhow::Result<(Coders, Vec<Followed>)> {
         let waits = |reason: &str| lifecycle.enter(Phase::Starting(Some(reason.to_owned())));
         let wanted = &self.options.sirene.nomenclature;
-        if loader.nomenclatures().nomenclature(wanted).is_err() {
+        let is_known = loader.nomenclatures().nomenclature(wanted).is_ok();
+        // A model of free labels has a nomenclature of its own, by its name.
+        let may_be_free = self.options.models.models.iter().any(|model| model.name == *wanted);
+        if !is_known && !may_be_free {
             anyhow::bail!("there is no nomenclature {wanted:?}: check --sirene-nomenclature");
         }
         Ok(start(loader, &self.options.models.models, waits).await?)

@@ -10,6 +10,7 @@ use super::error::{ModelError, ModelFault};
 use super::golden::GoldenCase;
 use super::manifest::{Architecture, Confidence, CovariateSettings, DecisionSettings, Family, Manifest, Training};
 use super::writing::{CARD_FILE, Unpublished};
+use crate::coding::activity::Activity;
 use crate::coding::normalise::Step;
 use crate::coding::scoring::Loss;
 use crate::nomenclature::{Level, Nomenclature, Nomenclatures};
@@ -100,7 +101,10 @@ impl Import<'_> {
     /// Records golden cases of what was written, and publishes it. `texts` are of the model's own words.
     fn publish(&self, mut unpublished: Unpublished, texts: Vec<String>) -> Result<PathBuf, ModelError> {
         let coder = unpublished.coder(self.nomenclatures)?;
-        let texts = self.titles(unpublished.manifest()).into_iter().chain(texts).filter(|text| !text.trim().is_empty());
+        // One text of our own, for a model that knows no word that could be one.
+        let all =
+            self.titles(unpublished.manifest()).into_iter().chain(texts).chain(["coiffure à domicile".to_owned()]);
+        let texts = all.filter(|text| Activity::of_text(text).is_some());
         let activities = texts.take(GOLDEN_CASES).enumerate().map(|(place, text)| {
             let mut activity = Map::from_iter([("description".to_owned(), Value::from(text))]);
             // Every other case with what is known beside the text.

@@ -127,12 +127,17 @@ impl Manifest {
     fn text_rows(&self) -> Result<usize, String> {
         match (self.architecture.family, &self.features, &self.tokenizer) {
             (Family::Fasttext, Some(features), None) => {
-                if features.buckets > MOST_BUCKETS {
+                if !features.keeps_all() && features.buckets > MOST_BUCKETS {
                     return Err(format!("{} buckets are announced, more than {MOST_BUCKETS}", features.buckets));
                 }
                 Ok(features.words.saturating_add(features.kept_buckets))
             }
-            (Family::TorchText, None, Some(tokenizer)) => Ok(tokenizer.tokens),
+            (Family::TorchText, None, Some(tokenizer)) => {
+                match self.covariates.iter().any(|covariate| !covariate.has_rows()) {
+                    true => Err("a covariate is a word, and the family torch-text reads tokens".to_owned()),
+                    false => Ok(tokenizer.tokens),
+                }
+            }
             (Family::Fasttext, ..) => Err("the family fasttext has features, and no tokenizer".to_owned()),
             (Family::TorchText, ..) => Err("the family torch-text has a tokenizer, and no features".to_owned()),
         }
@@ -144,7 +149,7 @@ const MOST_ROWS: usize = 1 << 31;
 /// Largest dimension a manifest may announce: a row of it is allocated before any was read.
 pub const LARGEST_DIMENSION: usize = 1 << 16;
 /// Largest number of buckets a manifest may announce: the map of buckets is allocated from it.
-pub const MOST_BUCKETS: usize = 1 << 26;
+const MOST_BUCKETS: usize = 1 << 26;
 
 /// Family and sizes of a model.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use codif::coding::activity::{Activity, RawActivity};
+use codif::coding::explain::letters::attributions;
 use codif::coding::features::TextFeatures;
 use codif::coding::{Coder, CodingOptions};
 use codif::model::bundle;
@@ -113,6 +114,18 @@ fn explanations_are_local_and_add_up() {
         let best = coder.labels.iter().position(|label| label.code.to_string() == best).unwrap();
         let expected = f64::from(logits[best] - coder.classifier.label_bias(best).unwrap());
         assert!((added - expected).abs() < 1e-4, "{name}: {added} instead of {expected}");
+    }
+}
+
+#[test]
+fn letters_are_found_again_where_the_model_keeps_capitals() {
+    for name in ["wordpiece-average", "wordpiece-sum"] {
+        let (_registry, coder) = imported(name, &[]);
+        let typed = "Fabrication de PILES Électriques";
+        let activity = Activity::of_text(typed).unwrap();
+        let attribution = attributions(&coder, &activity, typed, &[0]).unwrap().remove(0);
+        assert_eq!(attribution.words.len(), 4);
+        assert!(attribution.words.iter().all(|added| *added != 0.0), "{name}: {:?}", attribution.words);
     }
 }
 

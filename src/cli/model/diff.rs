@@ -22,8 +22,17 @@ use crate::training::corpus::{Columns, Corpus};
 /// Labels named, at most.
 const NAMED: usize = 20;
 /// Parts of the manifest that are compared as they are written.
-const PARTS: [&str; 7] =
-    ["nomenclature", "architecture", "normaliser", "features", "covariates", "loss", "temperature"];
+const PARTS: [&str; 9] = [
+    "nomenclature",
+    "architecture",
+    "normaliser",
+    "features",
+    "tokenizer",
+    "covariates",
+    "free_labels",
+    "loss",
+    "temperature",
+];
 
 /// Prints what changes.
 pub async fn diff(

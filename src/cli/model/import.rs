@@ -140,6 +140,9 @@ impl FasttextArguments {
 
 /// The steps of a normaliser, with the phrases of a file.
 fn steps(name: &str, empty_labels: Option<&Path>) -> anyhow::Result<Vec<Step>> {
+    if empty_labels.is_some() && name != "sirene-1" {
+        bail!("--empty-labels goes with sirene-1: {name} removes no phrases");
+    }
     let empty_labels = empty_labels.map(|path| {
         let text = fs::read(path).with_context(|| format!("cannot read {}", path.display()))?;
         serde_json::from_slice::<EmptyLabels>(&text).with_context(|| format!("{}", path.display()))

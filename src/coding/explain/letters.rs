@@ -128,5 +128,7 @@ fn beginning(places: &[usize], letters: &[char], character: char) -> usize {
         (count > 0 && count <= places.len() && same).then_some(count)
     };
     let lower = character.to_lowercase().collect::<String>();
-    is(&lower).or_else(|| is(&unidecode::unidecode(&lower).to_lowercase())).unwrap_or_default()
+    // A model may keep capitals and accents, or not.
+    let folded = || is(&unidecode::unidecode(&lower).to_lowercase());
+    is(&character.to_string()).or_else(|| is(&lower)).or_else(folded).unwrap_or_default()
 }

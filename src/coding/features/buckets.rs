@@ -34,6 +34,11 @@ impl Buckets {
         self.count as usize
     }
 
+    /// Whether some were pruned: those that are left were seen often.
+    pub fn are_pruned(&self) -> bool {
+        self.rows.is_some()
+    }
+
     /// The row of a hash; nothing when its bucket was pruned.
     pub fn row(&self, hash: u64) -> Option<u32> {
         let bucket = hash.checked_rem(self.count)?;

@@ -194,8 +194,9 @@ pub async fn evaluation(
 fn evaluated(pieces: Vec<(Vec<String>, Vec<Coding>)>, codes: Vec<String>, selection: Selection) -> EvaluationResponse {
     let (text, codings): (Vec<_>, Vec<_>) = pieces.into_iter().unzip();
     let best: Vec<(Code, f64, f64)> = codings.iter().flatten().filter_map(|coding| best(coding, &selection)).collect();
-    let same =
-        |(given, (code, ..)): (&String, &(Code, f64, f64))| given.parse::<Code>().is_ok_and(|given| given == *code);
+    let same = |(given, (code, ..)): (&String, &(Code, f64, f64))| {
+        given.parse::<Code>().is_ok_and(|given| given == *code) || given == code.as_str()
+    };
     EvaluationResponse {
         probability: best.iter().map(|(_, probability, _)| *probability).collect(),
         gap: best.iter().map(|(_, _, gap)| *gap).collect(),

@@ -5,7 +5,7 @@ use std::io::{Read, Seek};
 use super::malformed;
 use super::reading::Reading;
 use crate::model::error::ModelFault;
-use crate::model::manifest::{LARGEST_DIMENSION, MOST_BUCKETS};
+use crate::model::manifest::LARGEST_DIMENSION;
 
 const MAGIC: i32 = 793_712_314;
 const SUPERVISED: i32 = 3;
@@ -58,7 +58,7 @@ impl Arguments {
         let word_ngrams = reading.count("its number of words of an n-gram", LONGEST)?;
         let loss = loss(reading.int("its loss")?)?;
         let kind = reading.int("its kind of model")?;
-        let buckets = reading.count("its number of buckets", MOST_BUCKETS)?;
+        let buckets = reading.count("its number of buckets", i32::MAX as usize)?;
         let minn = reading.count("its shortest sub-word", LONGEST)?;
         let maxn = reading.count("its longest sub-word", LONGEST)?;
         // Update rate of the learning rate, threshold of sampling.

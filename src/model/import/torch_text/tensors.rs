@@ -11,6 +11,8 @@ use super::mappings::Mappings;
 use crate::model::error::ModelFault;
 use crate::model::weights::{header, read_numbers};
 
+/// How many times as wide as the vector of a token the hidden vector may be.
+const WIDENED: usize = 64;
 const TOKENS: &str = "token_embedder.embedding_layer.weight";
 const HEAD_WEIGHT: &str = "classification_head.net.weight";
 const HEAD_BIAS: &str = "classification_head.net.bias";
@@ -96,6 +98,13 @@ fn check(header: &Metadata, shapes: &BTreeMap<String, Vec<usize>>) -> Result<(),
 fn check_table(config: &Config, mappings: &Mappings, token_rows: usize) -> Result<(), ModelFault> {
     let values: usize = mappings.covariates.iter().map(|covariate| covariate.values.len()).sum();
     let rows = token_rows.saturating_add(values);
+    // What is made must stay in proportion to what is read.
+    if config.width() > config.embedding_dim.saturating_mul(WIDENED) {
+        let (width, token) = (config.width(), config.embedding_dim);
+        return Err(malformed(format!(
+            "a hidden vector of {width} numbers for tokens of {token}: at most {WIDENED} times as many"
+        )));
+    }
     if rows.saturating_mul(config.width()) > LARGEST_TABLE {
         let reason = format!("{rows} rows of {} numbers: at most {LARGEST_TABLE} numbers are read", config.width());
         return Err(malformed(reason));
