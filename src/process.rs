@@ -45,3 +45,22 @@ pub fn give_memory_back() {
     // SAFETY: it takes no pointer, and mimalloc's documentation lets any thread call it at any time.
     unsafe { libmimalloc_sys::mi_collect(true) };
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn large_pages_change_nothing_of_the_room() {
+        // None, less than a page, not a whole number of pages.
+        for count in [0usize, 1, 1000, (5 << 20) / 4 + 3] {
+            let mut values: Vec<u32> = Vec::with_capacity(count);
+            let room = values.capacity();
+            take_large_pages(&mut values);
+            assert!(values.is_empty() && values.capacity() == room);
+            values.extend(0..count as u32);
+            take_large_pages(&mut values);
+            assert!(values.iter().copied().eq(0..count as u32));
+        }
+    }
+}

@@ -107,11 +107,4 @@ impl Classifier {
         let none = Tensor::zeros(self.table.dimension()?, DType::F32, self.device());
         terms.fold(none, |sum, term| sum? + term?)
     }
-
-    /// The head's bias for one label.
-    pub fn label_bias(&self, label: usize) -> Result<f32> {
-        let Some(bias) = self.head.bias() else { return Ok(0.0) };
-        let terms = self.scoring.terms(label).into_iter();
-        terms.map(|(line, turn)| Ok(turn * bias.get(line)?.to_scalar::<f32>()?)).sum()
-    }
 }

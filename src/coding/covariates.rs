@@ -6,6 +6,7 @@ use std::collections::HashMap;
 use serde::{Deserialize, Serialize};
 
 use super::activity::{Activity, Covariate};
+use super::features::END_OF_TEXT;
 
 /// The value that stands for one that is missing.
 pub const MISSING: &str = "NaN";
@@ -90,13 +91,13 @@ impl CovariateFeature {
     pub fn word(&self, activity: &Activity) -> Option<String> {
         let Enters::Word(prefix) = &self.enters else { return None };
         let value = self.value(activity).unwrap_or(MISSING);
-        // What a caller gives is one word, whatever it holds.
-        let value: Cow<'_, str> = if value.contains(char::is_whitespace) {
-            value.split_whitespace().collect::<String>().into()
-        } else {
-            value.into()
-        };
-        Some(format!("{prefix}{value}"))
+        // What a caller gives is one word, whatever it holds; fastText ends a word at a zero as well.
+        let ends_a_word = |character: char| character.is_whitespace() || character == '\0';
+        let value: Cow<'_, str> =
+            if value.contains(ends_a_word) { value.replace(ends_a_word, "").into() } else { value.into() };
+        let word = format!("{prefix}{value}");
+        // Nor does it end the text.
+        Some(if word == END_OF_TEXT { format!("{prefix}{MISSING}") } else { word })
     }
 
     /// Whether the value given is one that the model knows.
@@ -154,6 +155,19 @@ mod tests {
         };
         assert_eq!(word(Some("10")).unwrap(), "NAT_SICORE_10");
         assert_eq!(word(Some("1 0")).unwrap(), "NAT_SICORE_10");
+        assert_eq!(word(Some("1\0 0\u{2028}")).unwrap(), "NAT_SICORE_10");
         assert_eq!(word(None).unwrap(), "NAT_SICORE_NaN");
+    }
+
+    #[test]
+    fn no_value_ends_the_text() {
+        let enters = Enters::Word(String::new());
+        let feature = CovariateFeature { covariate: Covariate::Nature, enters, surface_bins: None };
+        let raw = RawActivity {
+            description: Some("hôtel".to_owned()),
+            nature: Some(END_OF_TEXT.to_owned()),
+            ..RawActivity::default()
+        };
+        assert_eq!(feature.word(&Activity::try_from(raw).unwrap()).unwrap(), MISSING);
     }
 }

@@ -62,6 +62,11 @@ impl QuantisedRows {
         self.codes.len() / self.pieces()
     }
 
+    /// How many bytes the rows take, without their centroids.
+    pub fn code_bytes(&self) -> usize {
+        self.codes.len() + self.norms.as_ref().map_or(0, |(codes, _)| codes.len())
+    }
+
     /// Whether there is none.
     pub fn is_empty(&self) -> bool {
         self.codes.is_empty()

@@ -19,3 +19,21 @@ pub fn prefetch(values: &[f32]) {
         unsafe { std::arch::x86_64::_mm_prefetch::<{ std::arch::x86_64::_MM_HINT_T0 }>(line.as_ptr().cast()) };
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_numbers_may_be_asked_for() {
+        let values: Vec<f32> = (0..70u8).map(f32::from).collect();
+        for start in 0..20 {
+            for length in [0, 1, 15, 16, 17, 31, 33, 50] {
+                let some = &values[start..start + length];
+                prefetch(some);
+                let sum = wide(|| some.iter().sum::<f32>());
+                assert_eq!(sum, (start..start + length).map(|value| value as f32).sum::<f32>());
+            }
+        }
+    }
+}

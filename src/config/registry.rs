@@ -33,8 +33,9 @@ pub struct RegistryOptions {
     #[arg(long, env = "CODIF_REQUIRE_SIGNATURE", value_name = "PUBLIC_KEY", value_parser = public_keys, value_delimiter = ',',
         allow_hyphen_values = true)]
     pub require_signature: Vec<PublicKeys>,
-    /// Known words to sum with their sub-words when a model is loaded, for speed: off, all, or as many as a size of memory holds
-    #[arg(long, env = "CODIF_KNOWN_WORDS", default_value_t, value_name = "all|off|SIZE")]
+    /// Known words to sum with their sub-words when a model is loaded, for speed: all, off, as many as a size of memory holds, or
+    /// auto: all, of a quantised model as many as its codes take memory
+    #[arg(long, env = "CODIF_KNOWN_WORDS", default_value_t, value_name = "auto|all|off|SIZE")]
     pub known_words: KnownWordSums,
     /// Codings that each model keeps for activities that come again; 0: none
     #[arg(long, env = "CODIF_REPEATS", default_value_t = 0, value_name = "COUNT")]

@@ -1,5 +1,7 @@
 //! `GET /v1/nomenclatures`, `/v1/nomenclatures/{id}/codes` and `/v1/nomenclatures/{id}/codes/{code}`.
 
+use std::sync::Arc;
+
 use axum::Json;
 use axum::extract::rejection::{PathRejection, QueryRejection};
 use axum::extract::{Path, Query, State};
@@ -90,7 +92,10 @@ impl From<&Entry> for EntryAnswer {
 )]
 pub async fn list(State(app): State<App>) -> Json<Vec<NomenclatureAnswer>> {
     let known = app.coders.nomenclatures();
-    let all = known.ids().filter_map(|id| known.get(id)).map(|nomenclature| NomenclatureAnswer {
+    // Labels of no nomenclature make one of their own.
+    let free = app.coders.iter().filter(|(id, _)| known.get(id).is_none());
+    let free = free.map(|(_, served)| Arc::clone(&served.coder.nomenclature));
+    let all = known.ids().filter_map(|id| known.get(id).cloned()).chain(free).map(|nomenclature| NomenclatureAnswer {
         id: nomenclature.id().to_owned(),
         sub_classes: nomenclature.count(Level::SubClass),
         served: app.coders.serves(nomenclature.id()),
@@ -130,7 +135,7 @@ pub async fn codes(
 
 fn found(app: &App, id: &str, asked: &CodesQuery) -> Result<Vec<EntryAnswer>, Problem> {
     let nomenclature = nomenclature(app, id)?;
-    let parent = asked.parent.as_ref().map(|code| entry(nomenclature, code)).transpose()?;
+    let parent = asked.parent.as_ref().map(|code| entry(&nomenclature, code)).transpose()?;
     let found: Vec<&Entry> = match (&asked.query, parent) {
         (None, parent) => nomenclature.children(parent.map(|parent| &parent.code)).collect(),
         (Some(query), None) => nomenclature.search(query, MOST_FOUND),
@@ -163,7 +168,7 @@ pub async fn one_code(
 ) -> Result<Json<EntryDetail>, Problem> {
     let (id, code) = segment(path)?;
     let nomenclature = nomenclature(&app, &id)?;
-    let entry = entry(nomenclature, &code)?;
+    let entry = entry(&nomenclature, &code)?;
     let known = app.coders.nomenclatures();
     let translations = known.ids().filter(|other| *other != id).filter_map(|other| {
         let candidates = known.translate(&id, other, &entry.code).ok()?;
@@ -183,13 +188,18 @@ fn segment<T>(path: Result<Path<T>, PathRejection>) -> Result<T, Problem> {
     path.map(|Path(segment)| segment).map_err(|_| Problem::unknown("no_such_route", "this address is not UTF-8"))
 }
 
-fn nomenclature<'a>(app: &'a App, id: &str) -> Result<&'a Nomenclature, Problem> {
-    let found = app.coders.nomenclatures().nomenclature(id);
-    found.map(AsRef::as_ref).map_err(|error| Problem::unknown("unknown_nomenclature", error.to_string()))
+/// A nomenclature that codif knows, or that the free labels of a model make.
+fn nomenclature(app: &App, id: &str) -> Result<Arc<Nomenclature>, Problem> {
+    if let Some(served) = app.coders.get(id) {
+        return Ok(Arc::clone(&served.coder.nomenclature));
+    }
+    let found = app.coders.nomenclatures().nomenclature(id).cloned();
+    found.map_err(|error| Problem::unknown("unknown_nomenclature", error.to_string()))
 }
 
 fn entry<'a>(nomenclature: &'a Nomenclature, text: &str) -> Result<&'a Entry, Problem> {
     let code: Option<Code> = text.parse().ok();
     code.and_then(|code| nomenclature.entry(&code))
+        .or_else(|| nomenclature.sub_class(text))
         .ok_or_else(|| Problem::unknown("unknown_code", format!("{} has no code {text:?}", nomenclature.id())))
 }

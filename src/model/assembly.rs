@@ -25,17 +25,17 @@ use crate::nomenclature::{Nomenclature, Nomenclatures};
 
 /// What a model reads of a text, as its files give it.
 pub enum TextParts<'a> {
-    /// The words of a model of the `fasttext` family, in the order of their rows.
-    Words(Vec<&'a str>),
+    /// The words of a model of the `fasttext` family, in the order of their rows, and what else it reads.
+    Words(Vec<&'a str>, &'a FeatureSettings),
     /// The tokenizer of one of the `torch-text` family.
     Tokenizer(Tokenizer),
 }
 
 impl TextParts<'_> {
-    /// How many rows may be added to the table.
-    pub fn more_rows(&self, sums: KnownWordSums, dimension: usize) -> usize {
+    /// How many rows may be added to a table, of which `quantised` bytes are codes.
+    pub fn more_rows(&self, sums: KnownWordSums, dimension: usize, quantised: Option<usize>) -> usize {
         match self {
-            Self::Words(words) => sums.most(words.len(), dimension),
+            Self::Words(words, _) => sums.most(words.len(), dimension, quantised),
             Self::Tokenizer(_) => 0,
         }
     }
@@ -51,7 +51,8 @@ pub fn assemble(
 ) -> Result<Coder, ModelFault> {
     let nomenclature = nomenclature(manifest, nomenclatures)?;
     let dimension = manifest.architecture.dimension;
-    let (device, most) = (&options.device, parts.more_rows(options.known_words, dimension));
+    let (device, quantised) = (&options.device, weights.table.quantised_bytes());
+    let most = parts.more_rows(options.known_words, dimension, quantised);
     let refused = |error| refused(device, error);
     let mut features = features(manifest, parts, weights.buckets.as_deref());
     let table = table(&mut features, weights.table, most, dimension, device).map_err(refused)?;
@@ -126,23 +127,18 @@ fn labels(codes: &[String], nomenclature: &Nomenclature) -> Result<Vec<Arc<Label
 
 /// The rows in their order: what is read of the text but for buckets, values of the covariates, kept buckets.
 fn features(manifest: &Manifest, parts: TextParts<'_>, kept_buckets: Option<&[u32]>) -> Features {
-    let (first_row, parts) = match parts {
-        TextParts::Words(words) => (words.len(), TextParts::Words(words)),
+    let first_row = match &parts {
+        TextParts::Words(words, _) => words.len(),
         TextParts::Tokenizer(tokenizer) => {
-            let tokens = manifest.tokenizer.as_ref().map_or(tokenizer.size(), |settings| settings.tokens);
-            (tokens, TextParts::Tokenizer(tokenizer))
+            manifest.tokenizer.as_ref().map_or(tokenizer.size(), |settings| settings.tokens)
         }
     };
     let (covariates, next_row) = covariates(&manifest.covariates, first_row as u32);
-    let text = match (parts, &manifest.features) {
-        (TextParts::Words(words), Some(settings)) => {
+    let text = match parts {
+        TextParts::Words(words, settings) => {
             TextFeatures::Ngrams(ngrams(settings, &words, &manifest.labels, kept_buckets, next_row))
         }
-        (TextParts::Words(words), None) => {
-            let none = FeatureSettings::default();
-            TextFeatures::Ngrams(ngrams(&none, &words, &manifest.labels, kept_buckets, next_row))
-        }
-        (TextParts::Tokenizer(tokenizer), _) => TextFeatures::Tokens(tokenizer),
+        TextParts::Tokenizer(tokenizer) => TextFeatures::Tokens(tokenizer),
     };
     Features { text, covariates }
 }

@@ -124,7 +124,8 @@ impl Bundle<'_> {
         let sizes = self.manifest.sizes().map_err(|reason| of_manifest(ModelFault::malformed("manifest", reason)))?;
         let text = self.read_text(self.text_file())?;
         let parts = self.parts(&text).map_err(|fault| fault.of(self.directory.join(self.text_file())))?;
-        let more = parts.more_rows(options.known_words, sizes.dimension);
+        // Rows that are quantised stay by themselves.
+        let more = parts.more_rows(options.known_words, sizes.dimension, None);
         let weights = self.checked(weights::FILE, |file, length| Weights::read(file, length, sizes, more))?;
         assemble(self.manifest, parts, weights, options, nomenclatures).map_err(of_manifest)
     }
@@ -134,15 +135,15 @@ impl Bundle<'_> {
         self.manifest.tokenizer.as_ref().map_or(VOCABULARY_FILE, |tokenizer| tokenizer.kind.file())
     }
 
-    fn parts<'t>(&self, text: &'t str) -> Result<TextParts<'t>, ModelFault> {
+    fn parts<'t>(&'t self, text: &'t str) -> Result<TextParts<'t>, ModelFault> {
         let Some(settings) = &self.manifest.tokenizer else {
             let words: Vec<&str> = text.lines().collect();
-            let announced = self.manifest.features.as_ref().map_or(0, |features| features.words);
-            if words.len() != announced {
-                let reason = format!("it has {} words, the manifest says {announced}", words.len());
+            let features = self.manifest.features()?;
+            if words.len() != features.words {
+                let reason = format!("it has {} words, the manifest says {}", words.len(), features.words);
                 return Err(ModelFault::malformed("vocabulary", reason));
             }
-            return Ok(TextParts::Words(words));
+            return Ok(TextParts::Words(words, features));
         };
         let tokenizer = match settings.kind {
             TokenizerKind::WordPiece => Tokenizer::word_piece(text.as_bytes()),

@@ -10,6 +10,7 @@ use super::error::{ModelError, ModelFault};
 use super::golden::GoldenCase;
 use super::manifest::{Architecture, Confidence, CovariateSettings, DecisionSettings, Family, Manifest, Training};
 use super::writing::{CARD_FILE, Unpublished};
+use crate::coding::Coder;
 use crate::coding::activity::Activity;
 use crate::coding::normalise::Step;
 use crate::coding::scoring::Loss;
@@ -98,9 +99,14 @@ impl Import<'_> {
         Ok(manifest)
     }
 
+    /// The coder of what was written. What is wrong with it is wrong with what it was made of: `source`.
+    fn coder(&self, unpublished: &Unpublished, source: &Path) -> Result<Coder, ModelError> {
+        unpublished.coder(self.nomenclatures).map_err(|error| error.fault.of(source))
+    }
+
     /// Records golden cases of what was written, and publishes it. `texts` are of the model's own words.
-    fn publish(&self, mut unpublished: Unpublished, texts: Vec<String>) -> Result<PathBuf, ModelError> {
-        let coder = unpublished.coder(self.nomenclatures)?;
+    fn publish(&self, mut unpublished: Unpublished, source: &Path, texts: Vec<String>) -> Result<PathBuf, ModelError> {
+        let coder = self.coder(&unpublished, source)?;
         // One text of our own, for a model that knows no word that could be one.
         let all =
             self.titles(unpublished.manifest()).into_iter().chain(texts).chain(["coiffure à domicile".to_owned()]);

@@ -7,6 +7,7 @@ use serde::{Deserialize, Serialize};
 mod inputs;
 
 use super::digest::FileDigest;
+use super::error::ModelFault;
 use super::weights::Sizes;
 use crate::coding::label_tree::LabelTree;
 use crate::coding::normalise::Step;
@@ -121,6 +122,12 @@ impl Manifest {
             quantiser: architecture.quantiser,
             head_quantiser: architecture.head_quantiser,
         })
+    }
+
+    /// What a model of the `fasttext` family reads of a text.
+    pub fn features(&self) -> Result<&FeatureSettings, ModelFault> {
+        let missing = || ModelFault::malformed("manifest", "the family fasttext has features, and no tokenizer");
+        self.features.as_ref().ok_or_else(missing)
     }
 
     /// The rows of what is read of a text: words and kept buckets, or tokens.

@@ -35,23 +35,27 @@ pub enum KnownWordSums {
     /// The most frequent ones, in so much memory.
     Within(ByteSize),
     /// All.
-    #[default]
     All,
+    /// All; of a quantised table as many as take no more memory than its codes do.
+    #[default]
+    Auto,
 }
 
 impl KnownWordSums {
-    /// How many of so many words, in rows of `dimension` numbers.
-    pub fn most(self, words: usize, dimension: usize) -> usize {
+    /// How many of so many words, in rows of `dimension` numbers; `quantised` are the bytes of the table's codes, if it is quantised.
+    pub fn most(self, words: usize, dimension: usize, quantised: Option<usize>) -> usize {
         let row = (dimension * size_of::<f32>()).max(1) as u64;
-        match self {
-            Self::Off => 0,
-            Self::Within(memory) => words.min(usize::try_from(memory.as_u64() / row).unwrap_or(usize::MAX)),
-            Self::All => words,
+        let within = |bytes: u64| words.min(usize::try_from(bytes / row).unwrap_or(usize::MAX));
+        match (self, quantised) {
+            (Self::Off, _) => 0,
+            (Self::Within(memory), _) => within(memory.as_u64()),
+            (Self::Auto, Some(codes)) => within(codes as u64),
+            (Self::All, _) | (Self::Auto, None) => words,
         }
     }
 }
 
-/// `off`, `all`, or a size.
+/// `auto`, `off`, `all`, or a size.
 impl FromStr for KnownWordSums {
     type Err = String;
 
@@ -59,8 +63,10 @@ impl FromStr for KnownWordSums {
         match text {
             "off" => Ok(Self::Off),
             "all" => Ok(Self::All),
+            "auto" => Ok(Self::Auto),
             size => {
-                size.parse().map(Self::Within).map_err(|_| "it must be off, all or a size such as 64MiB".to_owned())
+                let size = size.parse().map(Self::Within);
+                size.map_err(|_| "it must be auto, off, all or a size such as 64MiB".to_owned())
             }
         }
     }
@@ -71,6 +77,7 @@ impl fmt::Display for KnownWordSums {
         match self {
             Self::Off => formatter.write_str("off"),
             Self::All => formatter.write_str("all"),
+            Self::Auto => formatter.write_str("auto"),
             Self::Within(memory) => memory.fmt(formatter),
         }
     }
@@ -82,8 +89,11 @@ mod tests {
 
     #[test]
     fn a_budget_holds_so_many_rows() {
-        let most = |text: &str| text.parse::<KnownWordSums>().unwrap().most(1000, 100);
+        let most = |text: &str| text.parse::<KnownWordSums>().unwrap().most(1000, 100, None);
         assert_eq!([most("off"), most("all"), most("40kB"), most("1GiB")], [0, 1000, 100, 1000]);
+        let of_quantised = |text: &str| text.parse::<KnownWordSums>().unwrap().most(1000, 100, Some(4000));
+        assert_eq!([of_quantised("auto"), of_quantised("all"), of_quantised("40kB")], [10, 1000, 100]);
+        assert_eq!(KnownWordSums::default().to_string().parse::<KnownWordSums>().unwrap().most(1000, 100, None), 1000);
         assert!("some".parse::<KnownWordSums>().is_err());
     }
 }

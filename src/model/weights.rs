@@ -45,6 +45,16 @@ pub enum Matrix {
     Quantised(QuantisedRows),
 }
 
+impl Matrix {
+    /// The bytes of its codes, when it is quantised.
+    pub fn quantised_bytes(&self) -> Option<usize> {
+        match self {
+            Self::Dense(_) => None,
+            Self::Quantised(rows) => Some(rows.code_bytes()),
+        }
+    }
+}
+
 /// The sizes a manifest announces.
 #[derive(Clone, Copy, Debug)]
 pub struct Sizes {

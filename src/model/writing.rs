@@ -35,7 +35,7 @@ impl Draft {
         let sizes = self.manifest.sizes().map_err(|reason| ModelFault::malformed("manifest", reason))?;
         let (weights, length) = (self.weights.as_slice(), self.weights.len() as u64);
         let weights = Weights::read(weights, length, sizes, self.words.len())?;
-        let words = TextParts::Words(self.words.iter().map(String::as_str).collect());
+        let words = TextParts::Words(self.words.iter().map(String::as_str).collect(), self.manifest.features()?);
         assemble(&self.manifest, words, weights, &LoadOptions::default(), nomenclatures)
     }
 
@@ -54,18 +54,44 @@ impl Draft {
 
 /// A version that is being written under a hidden name. A run that is cut short leaves that at most, which no registry lists.
 pub struct Unpublished {
-    versions: PathBuf,
+    // Dropped in this order: what was written goes before the folders that were made for it.
     folder: tempfile::TempDir,
+    _made: Made,
+    versions: PathBuf,
     manifest: Manifest,
+}
+
+/// Folders that were made for a version. They go again if nothing came to stand in them.
+struct Made(Vec<PathBuf>);
+
+impl Made {
+    /// Makes a folder, and those above it that are missing.
+    fn folder(path: &Path) -> std::io::Result<Self> {
+        let missing = path.ancestors().take_while(|folder| !folder.as_os_str().is_empty() && !folder.exists());
+        let missing = Self(missing.map(Path::to_owned).collect());
+        fs::create_dir_all(path)?;
+        Ok(missing)
+    }
+}
+
+impl Drop for Made {
+    fn drop(&mut self) {
+        // Those that hold something stay.
+        for folder in &self.0 {
+            if fs::remove_dir(folder).is_err() {
+                return;
+            }
+        }
+    }
 }
 
 impl Unpublished {
     /// Begins a version below `versions`; `version` and `files` of its manifest are filled in.
     pub fn begin(versions: &Path, manifest: Manifest) -> Result<Self, ModelError> {
         let unwritable = |error: std::io::Error| ModelFault::from(error).of(versions);
-        fs::create_dir_all(versions).map_err(unwritable)?;
+        let made = Made::folder(versions).map_err(unwritable)?;
         let folder = tempfile::Builder::new().prefix(".unfinished-").tempdir_in(versions).map_err(unwritable)?;
-        Ok(Self { versions: versions.to_owned(), folder, manifest })
+        Ok(Self { folder, _made: made, versions: versions.to_owned(), manifest })
     }
 
     /// Its manifest so far.

@@ -58,6 +58,14 @@ fn free_labels_are_a_nomenclature_of_their_own() {
     assert_eq!((&models[0]["name"], &models[0]["nomenclature"]), (&json!("imported"), &json!("imported")), "{models}");
     assert_eq!(get(&format!("{}/?description=commerce", codif.public), &[("accept", "text/html")]).status, 200);
     assert!(codif.metrics().contains("nomenclature=\"imported\""));
+    let nomenclatures = get(&format!("{}/v1/nomenclatures", codif.public), &[]).body;
+    let labels = nomenclatures[2]["sub_classes"].as_u64().unwrap();
+    assert_eq!((&nomenclatures[2]["id"], &nomenclatures[2]["served"]), (&json!("imported"), &json!(true)));
+    let codes = get(&format!("{}/v1/nomenclatures/imported/codes", codif.public), &[]).body;
+    assert_eq!(codes.as_array().unwrap().len() as u64, labels);
+    let code = best["code"].as_str().unwrap();
+    let detail = get(&format!("{}/v1/nomenclatures/imported/codes/{code}", codif.public), &[]);
+    assert_eq!((detail.status, &detail.body["title"], &detail.body["path"]), (200, &best["code"], &json!([])));
     let reply = post(&format!("{}/admin/models/imported/reload", codif.operations), &[], "");
     assert_eq!((reply.status, &reply.body[0]["changed"]), (200, &json!(false)), "{}", reply.body);
 }

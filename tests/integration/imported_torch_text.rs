@@ -11,6 +11,7 @@ use codif::model::bundle;
 use codif::nomenclature::Nomenclatures;
 use serde_json::{Value, json};
 
+use crate::explanations::bias;
 use crate::support::{codif, codif_with_input, copy, json_lines, refusal, stdout, succeeded};
 
 const FIXTURES: [&str; 3] = ["wordpiece-average", "wordpiece-sum", "ngram-concatenate"];
@@ -112,7 +113,7 @@ fn explanations_are_local_and_add_up() {
         let logits: Vec<f32> = coder.classifier.logits(&bags).unwrap().flatten_all().unwrap().to_vec1().unwrap();
         let best = answer["predictions"][0]["code"].as_str().unwrap();
         let best = coder.labels.iter().position(|label| label.code.to_string() == best).unwrap();
-        let expected = f64::from(logits[best] - coder.classifier.label_bias(best).unwrap());
+        let expected = f64::from(logits[best] - bias(&coder, best));
         assert!((added - expected).abs() < 1e-4, "{name}: {added} instead of {expected}");
     }
 }
@@ -162,6 +163,42 @@ fn what_is_not_read_is_refused_by_name() {
         fs::write(path, text).unwrap();
     });
     assert!(message.contains("golden.jsonl: golden case 1"), "{message}");
+}
+
+#[test]
+fn covariates_of_other_names_are_the_fields_they_are_said_to_be() {
+    let (registry, export) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    copy(&fixture("wordpiece-sum"), export.path());
+    let path = export.path().join("mappings.json");
+    let text = fs::read_to_string(&path).unwrap().replace("\"SRF\"", "\"AREA\"").replace("\"CJ\"", "\"LEGAL\"");
+    fs::write(&path, text).unwrap();
+    let import = |more: &[&str]| {
+        codif(&arguments(export.path(), registry.path(), &[&["--nomenclature", "naf2008"][..], more].concat()))
+    };
+    let named = ["--covariate", "LEGAL=legal_category", "--covariate", "AREA=surface"];
+    for (more, reason) in [
+        (&[][..], "--covariate LEGAL=FIELD"),
+        (
+            &["--covariate", "NAF=event"],
+            "--covariate NAF: the model has no covariate of this name (LEGAL, NAT, TYP, AREA, CRT)",
+        ),
+        (&["--covariate", "LEGAL=nature", "--covariate", "AREA=surface"], "LEGAL and NAT are both nature"),
+        (&["--covariate", "LEGAL=colour"], "\"colour\" is no field"),
+    ] {
+        let message = refusal(&import(more));
+        assert!(message.contains(reason), "{message}");
+    }
+    assert_eq!(fs::read_dir(registry.path()).unwrap().count(), 0, "a refusal leaves no folder");
+    succeeded(import(&named));
+    let (_usual, usual) = imported("wordpiece-sum", &[]);
+    let directory = registry.path().join("imported/versions/1");
+    let renamed = bundle::load(&directory, &Nomenclatures::embedded().unwrap()).unwrap();
+    for line in golden("wordpiece-sum") {
+        let Some(activity) = activity(&line) else { continue };
+        let code =
+            |coder: &Coder| coder.code(std::slice::from_ref(&activity), CodingOptions::default()).unwrap().remove(0);
+        assert_eq!(code(&renamed).predictions, code(&usual).predictions);
+    }
 }
 
 #[test]

@@ -76,7 +76,8 @@ pub struct TorchTextArguments {
     directory: PathBuf,
     #[command(flatten)]
     import: ImportArguments,
-    /// Which field a covariate of another name than CJ, NAT, TYP, SRF, CRT is; repeatable
+    /// Which field a covariate of another name than CJ, NAT, TYP, SRF, CRT is (form_type, nature, event, surface, legal_category,
+    /// permanence); repeatable
     #[arg(long = "covariate", value_name = "NAME=FIELD", value_parser = named_field)]
     fields: Vec<(String, Covariate)>,
     /// Keep the end of the last class of the surface: larger surfaces are then missing, as in the service before codif
@@ -171,7 +172,9 @@ fn word_covariates(given: &[String]) -> anyhow::Result<Vec<CovariateSettings>> {
 
 fn named_field(text: &str) -> Result<(String, Covariate), String> {
     let (name, field) = text.split_once('=').ok_or("write NAME=FIELD, such as CJ=legal_category")?;
-    Ok((name.to_owned(), field.parse()?))
+    // A model sees the class of a surface.
+    let field = if field == "surface" { Covariate::SurfaceClass } else { field.parse()? };
+    Ok((name.to_owned(), field))
 }
 
 /// Prints what a model sees of each line of standard input.

@@ -51,6 +51,7 @@ pub async fn show(
     writeln!(output, "  made          {} by codif {}", manifest.created_at, manifest.training.codif)?;
     writeln!(output, "  nomenclature  {}, {} labels", manifest.nomenclature, manifest.labels.len())?;
     let architecture = &manifest.architecture;
+    writeln!(output, "  family        {}, {}", name(&architecture.family)?, name(&manifest.loss)?)?;
     let megabytes = bytes as f64 / 1e6;
     writeln!(output, "  table         {} rows of {}, {megabytes:.1} MB", architecture.rows, architecture.dimension)?;
     writeln!(output, "  automatic     from a gap of {}", manifest.decision.threshold)?;
@@ -60,6 +61,11 @@ pub async fn show(
         writeln!(output, "  top-{}         {value:.1} % [{low:.1}, {high:.1}]", top.k)?;
     }
     Ok(())
+}
+
+/// What the manifest calls it.
+fn name(kind: &impl serde::Serialize) -> serde_json::Result<String> {
+    Ok(serde_json::to_value(kind)?.as_str().unwrap_or_default().to_owned())
 }
 
 #[cfg(test)]

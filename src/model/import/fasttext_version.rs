@@ -75,7 +75,7 @@ impl Import<'_> {
         unpublished.write(VOCABULARY_FILE, (words.join("\n") + "\n").as_bytes())?;
         let spread = words.len().div_ceil(super::GOLDEN_CASES).max(1);
         let texts = words.chunks(spread).filter_map(|some| some.get(..3.min(some.len()))).map(|some| some.join(" "));
-        self.publish(unpublished, texts.filter(|text| !text.contains("</s>")).collect())
+        self.publish(unpublished, path, texts.filter(|text| !text.contains("</s>")).collect())
     }
 }
 

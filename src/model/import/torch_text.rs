@@ -15,7 +15,7 @@ use crate::model::error::{ModelError, ModelFault};
 use crate::model::manifest::TokenizerKind;
 use config::Config;
 use golden::GoldenLine;
-use mappings::{Mappings, SURFACE};
+use mappings::Mappings;
 use tensors::Tensors;
 
 /// Widest hidden vector read, in numbers.
@@ -49,11 +49,11 @@ pub struct TorchText {
 }
 
 impl TorchText {
-    /// Reads a directory.
-    pub fn read(directory: &Path) -> Result<Self, ModelError> {
+    /// Reads a directory, in which the covariate that is a surface is called `surface`.
+    pub fn read(directory: &Path, surface: &str) -> Result<Self, ModelError> {
         let config = read_file(directory, "config.json", Config::read)?;
         let mappings = read_file(directory, "mappings.json", |bytes| {
-            let mappings = Mappings::read(bytes)?;
+            let mappings = Mappings::read(bytes, surface)?;
             agree(&config, &mappings)?;
             Ok(mappings)
         })?;
@@ -113,8 +113,8 @@ fn agree(config: &Config, mappings: &Mappings) -> Result<(), ModelFault> {
         let (count, joining) = (covariates.len(), &config.joining);
         return malformed(format!("it has {count} covariates, the configuration joins them as {joining:?}"));
     }
-    if config.surface_bins.is_none() && covariates.iter().any(|covariate| covariate.name == SURFACE) {
-        return malformed(format!("it has {SURFACE}, the configuration has no surface_bins"));
+    if let Some(surface) = covariates.iter().find(|covariate| covariate.is_surface && config.surface_bins.is_none()) {
+        return malformed(format!("it has {}, the configuration has no surface_bins", surface.name));
     }
     let width = config.width();
     if width > WIDEST {
@@ -140,6 +140,7 @@ fn check_tokenizer(bytes: &[u8], kind: TokenizerKind, rows: usize) -> Result<(),
 
 #[cfg(test)]
 pub(crate) mod tests {
+    use super::mappings::SURFACE;
     use super::*;
     use std::path::PathBuf;
 
@@ -161,14 +162,14 @@ pub(crate) mod tests {
             }
             std::fs::write(copy.path().join(path.file_name().unwrap()), bytes).unwrap();
         }
-        let error = TorchText::read(copy.path()).unwrap_err();
+        let error = TorchText::read(copy.path(), SURFACE).unwrap_err();
         assert!(error.file.ends_with(file), "{error}");
         error.to_string()
     }
 
     #[test]
     fn an_export_is_read_whole() {
-        let model = TorchText::read(&fixture("wordpiece-average")).unwrap();
+        let model = TorchText::read(&fixture("wordpiece-average"), SURFACE).unwrap();
         assert_eq!((model.token_rows, model.token_embeddings.len()), (2631, 2631 * 80));
         assert_eq!(model.config.width(), 96);
         assert_eq!((model.head_weight.len(), model.head_bias.len()), (732 * 96, 732));

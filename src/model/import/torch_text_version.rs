@@ -41,14 +41,21 @@ pub struct TorchTextOptions {
     pub surface_bins_as_is: bool,
 }
 
+impl TorchTextOptions {
+    /// What the covariate is called that is a surface.
+    fn surface(&self) -> &str {
+        let given = self.fields.iter().find(|(_, field)| *field == Covariate::SurfaceClass);
+        given.map_or(SURFACE, |(name, _)| name)
+    }
+}
+
 impl Import<'_> {
     /// Makes the next version of an export, and gives the directory it stands in.
     pub fn torch_text(&self, directory: &Path, options: &TorchTextOptions) -> Result<PathBuf, ModelError> {
-        let model = TorchText::read(directory)?;
+        let model = TorchText::read(directory, options.surface())?;
         let folded = fold(&model);
         let of_mappings = |fault: ModelFault| fault.of(directory.join("mappings.json"));
-        let covariates = model.mappings.covariates.iter().map(|covariate| settings(covariate, &model, options));
-        let covariates: Vec<_> = covariates.collect::<Result<_, _>>().map_err(of_mappings)?;
+        let covariates = covariates(&model, options).map_err(of_mappings)?;
         let tokenizer = model.config.tokenizer;
         let rows = folded.table.len() / folded.width.max(1);
         let manifest = self.manifest(Imported {
@@ -71,10 +78,36 @@ impl Import<'_> {
         let mut unpublished = Unpublished::begin(self.versions, manifest)?;
         unpublished.write(weights::FILE, tensors.map_err(|error| ModelFault::from(error).of(directory))?)?;
         unpublished.write(model.tokenizer_file, model.tokenizer.as_slice())?;
-        check(&unpublished.coder(self.nomenclatures)?, unpublished.manifest(), &model.golden)
+        check(&self.coder(&unpublished, directory)?, unpublished.manifest(), &model.golden)
             .map_err(|fault| fault.of(directory.join("golden.jsonl")))?;
-        self.publish(unpublished, model.golden.iter().map(|line| line.text.clone()).collect())
+        self.publish(unpublished, directory, model.golden.iter().map(|line| line.text.clone()).collect())
     }
+}
+
+/// The covariates as the manifest writes them: each another field, and whatever was said of one must be of one there is.
+fn covariates(model: &TorchText, options: &TorchTextOptions) -> Result<Vec<CovariateSettings>, ModelFault> {
+    let malformed = |reason: String| Err(ModelFault::malformed("mapping", reason));
+    let known = &model.mappings.covariates;
+    if let Some((name, _)) = options.fields.iter().find(|(name, _)| known.iter().all(|one| one.name != *name)) {
+        let known: Vec<&str> = known.iter().map(|covariate| covariate.name.as_str()).collect();
+        return malformed(format!(
+            "--covariate {name}: the model has no covariate of this name ({})",
+            known.join(", ")
+        ));
+    }
+    let mut covariates: Vec<CovariateSettings> = Vec::with_capacity(known.len());
+    for covariate in known {
+        let settings = settings(covariate, model, options)?;
+        if let Some(place) = covariates.iter().position(|other| other.field == settings.field) {
+            let other = known.get(place).map_or("", |other| &other.name);
+            let (name, field) = (&covariate.name, settings.field.field());
+            return malformed(format!(
+                "{other} and {name} are both {field}: say with --covariate NAME=FIELD what they are"
+            ));
+        }
+        covariates.push(settings);
+    }
+    Ok(covariates)
 }
 
 /// A covariate as the manifest writes it.
@@ -93,7 +126,7 @@ fn settings(
     let field = field.ok_or_else(|| ModelFault::malformed("mapping", unknown()))?;
     let mut values = covariate.values.clone();
     values.get_mut(covariate.missing).into_iter().for_each(|missing| *missing = MISSING.to_owned());
-    let edges = model.config.surface_bins.filter(|_| name == SURFACE);
+    let edges = model.config.surface_bins.filter(|_| covariate.is_surface);
     let surface_bins = edges.map(|edges| SurfaceBins { edges, last_open: !options.surface_bins_as_is });
     Ok(CovariateSettings { field, enters: Entry::Vector, values, surface_bins })
 }

@@ -13,8 +13,6 @@ pub struct Folded {
     pub width: usize,
     /// How many of the rows are tokens.
     pub token_rows: usize,
-    /// The covariates, each with its values in the order of their rows.
-    pub covariates: Vec<(String, Vec<String>)>,
 }
 
 /// Folds the embeddings of a model.
@@ -32,8 +30,7 @@ pub fn fold(model: &TorchText) -> Folded {
             append(&mut table, row.iter().map(|value| value / place.divisor), place.offset, width);
         }
     }
-    let covariates = covariates.iter().map(|covariate| (covariate.name.clone(), covariate.values.clone())).collect();
-    Folded { table, width, token_rows: model.token_rows, covariates }
+    Folded { table, width, token_rows: model.token_rows }
 }
 
 /// What a vector is multiplied by in a root mean square norm without weights, computed as torch does (Zhang and Sennrich,
@@ -54,13 +51,14 @@ fn append(table: &mut Vec<f32>, numbers: impl Iterator<Item = f32>, offset: usiz
 #[cfg(test)]
 mod tests {
     use super::super::golden::GoldenLine;
+    use super::super::mappings::{CovariateMapping, SURFACE};
     use super::super::tests::{FIXTURES, fixture};
     use super::*;
     use crate::coding::tokens::Tokenizer;
     use unicode_normalization::UnicodeNormalization;
 
     /// Mean of the token rows and sum of the covariate rows, normed.
-    fn hidden(folded: &Folded, line: &GoldenLine) -> Vec<f32> {
+    fn hidden(folded: &Folded, covariates: &[CovariateMapping], line: &GoldenLine) -> Vec<f32> {
         let mut hidden = vec![0f32; folded.width];
         let mut add = |row: usize, divisor: f32| {
             let row = &folded.table[row * folded.width..][..folded.width];
@@ -68,9 +66,9 @@ mod tests {
         };
         line.input_ids.iter().for_each(|id| add(*id as usize, line.input_ids.len() as f32));
         let mut first = folded.token_rows;
-        for ((_, values), index) in folded.covariates.iter().zip(&line.categorical_ids) {
+        for (covariate, index) in covariates.iter().zip(&line.categorical_ids) {
             add(first + index, 1.0);
-            first += values.len();
+            first += covariate.values.len();
         }
         let norm = norm(&hidden);
         hidden.iter().map(|value| value * norm).collect()
@@ -95,12 +93,12 @@ mod tests {
     #[test]
     fn the_folded_table_answers_as_the_model_did() {
         for name in FIXTURES {
-            let model = TorchText::read(&fixture(name)).unwrap();
-            let folded = fold(&model);
-            let values: usize = folded.covariates.iter().map(|(_, values)| values.len()).sum();
+            let model = TorchText::read(&fixture(name), SURFACE).unwrap();
+            let (folded, covariates) = (fold(&model), &model.mappings.covariates);
+            let values: usize = covariates.iter().map(|covariate| covariate.values.len()).sum();
             assert_eq!(folded.table.len(), (folded.token_rows + values) * folded.width);
             for line in &model.golden {
-                let logits = logits(&model, &hidden(&folded, line));
+                let logits = logits(&model, &hidden(&folded, covariates, line));
                 for (found, expected) in logits.iter().zip(&line.logits_first8) {
                     assert!((f64::from(*found) - expected).abs() < 2e-5, "{name} {:?}: {found}, {expected}", line.text);
                 }
@@ -122,7 +120,7 @@ mod tests {
     #[test]
     fn texts_have_the_tokens_they_had_where_the_model_was_made() {
         for name in FIXTURES {
-            let model = TorchText::read(&fixture(name)).unwrap();
+            let model = TorchText::read(&fixture(name), SURFACE).unwrap();
             let ngrams = model.tokenizer_file == "ngram.json";
             let bytes = &model.tokenizer;
             let tokenizer = if ngrams { Tokenizer::ngrams(bytes) } else { Tokenizer::word_piece(bytes) }.unwrap();

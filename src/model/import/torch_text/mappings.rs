@@ -6,7 +6,7 @@ use serde::Deserialize;
 
 use crate::model::error::ModelFault;
 
-/// The covariate whose index is a class of a surface, 0 for none or an unknown one.
+/// What the covariate is called whose index is a class of a surface, 0 for none or an unknown one, unless told otherwise.
 pub const SURFACE: &str = "SRF";
 /// The value that stands for a missing or unknown one of any other covariate.
 const MISSING: &str = "NaN";
@@ -31,6 +31,8 @@ pub struct CovariateMapping {
     pub values: Vec<String>,
     /// Index of the value that stands for a missing or unknown one.
     pub missing: usize,
+    /// Whether its values are classes of a surface.
+    pub is_surface: bool,
 }
 
 /// `mappings.json`.
@@ -42,8 +44,9 @@ struct File {
 }
 
 impl Mappings {
-    /// Reads the mappings: indices run from 0 without holes, and every covariate has a value for unknown ones.
-    pub fn read(bytes: &[u8]) -> Result<Self, ModelFault> {
+    /// Reads the mappings: indices run from 0 without holes, and every covariate has a value for unknown ones. The classes of a
+    /// surface are the values of the covariate called `surface`.
+    pub fn read(bytes: &[u8], surface: &str) -> Result<Self, ModelFault> {
         let File { feature_order, mut categorical, labels } = serde_json::from_slice(bytes).map_err(malformed)?;
         let mut covariates: Vec<CovariateMapping> = Vec::new();
         for name in feature_order {
@@ -52,10 +55,11 @@ impl Mappings {
             }
             let values = match categorical.remove(&name) {
                 Some(values) => in_order(&name, values)?,
-                None if name == SURFACE => SURFACE_CLASSES.map(str::to_owned).to_vec(),
+                None if name == surface => SURFACE_CLASSES.map(str::to_owned).to_vec(),
                 None => return Err(malformed(format!("covariate {name} has no values"))),
             };
-            covariates.push(CovariateMapping::new(name, values)?);
+            let is_surface = name == surface;
+            covariates.push(CovariateMapping::new(name, values, is_surface)?);
         }
         if let Some(name) = categorical.keys().next() {
             return Err(malformed(format!("covariate {name} is not in feature_order")));
@@ -69,14 +73,13 @@ impl Mappings {
 }
 
 impl CovariateMapping {
-    fn new(name: String, values: Vec<String>) -> Result<Self, ModelFault> {
-        let is_surface = name == SURFACE;
+    fn new(name: String, values: Vec<String>, is_surface: bool) -> Result<Self, ModelFault> {
         let missing = if is_surface { "0" } else { MISSING };
         if is_surface && (values.len() != 4 || !SURFACE_CLASSES.iter().all(|class| values.iter().any(|v| v == class))) {
-            return Err(malformed(format!("the values of {SURFACE} are not {SURFACE_CLASSES:?}")));
+            return Err(malformed(format!("the values of {name} are not {SURFACE_CLASSES:?}")));
         }
         match values.iter().position(|value| value == missing) {
-            Some(missing) => Ok(Self { name, values, missing }),
+            Some(missing) => Ok(Self { name, values, missing, is_surface }),
             None => {
                 Err(malformed(format!("{name} has no value {missing:?}, which stands for a missing or unknown one")))
             }
@@ -111,7 +114,7 @@ mod tests {
     fn read(features: &str, categorical: &str, labels: &str) -> Result<Mappings, ModelFault> {
         let text =
             format!(r#"{{"feature_order": [{features}], "categorical": {{{categorical}}}, "labels": {{{labels}}}}}"#);
-        Mappings::read(text.as_bytes())
+        Mappings::read(text.as_bytes(), SURFACE)
     }
 
     const TYPE: &str = r#""TYP": {"A": 1, "NaN": 2, "C": 0}"#;
@@ -124,6 +127,17 @@ mod tests {
         let covariates = mappings.covariates.iter();
         let covariates: Vec<_> = covariates.map(|one| (one.name.as_str(), one.values.join(" "), one.missing)).collect();
         assert_eq!(covariates, [("SRF", "0 1 2 3".to_owned(), 0), ("TYP", "C A NaN".to_owned(), 2)]);
+    }
+
+    #[test]
+    fn the_surface_may_be_called_otherwise() {
+        let text = br#"{"feature_order": ["AREA"], "categorical": {}, "labels": {"A": 0}}"#;
+        let covariate = Mappings::read(text, "AREA").unwrap().covariates.remove(0);
+        assert_eq!(
+            (covariate.values.join(" "), covariate.missing, covariate.is_surface),
+            ("0 1 2 3".to_owned(), 0, true)
+        );
+        assert!(Mappings::read(text, SURFACE).unwrap_err().to_string().contains("AREA has no values"));
     }
 
     #[test]
