@@ -89,8 +89,16 @@ impl ModelFault {
 
     /// Not a valid `expected`.
     pub fn malformed(expected: &'static str, reason: impl std::fmt::Display) -> Self {
-        // Messages are one line; a faulty pattern, for one, is shown on several.
-        let reason = reason.to_string().lines().map(str::trim).collect::<Vec<_>>().join(" ");
-        Self::Malformed { expected, reason }
+        Self::Malformed { expected, reason: one_line(reason) }
     }
+
+    /// A golden case, by its line from 1, that is not what it should be.
+    pub fn golden(line: usize, reason: impl std::fmt::Display) -> Self {
+        Self::Golden { line, reason: one_line(reason) }
+    }
+}
+
+/// Messages are one line; a faulty pattern, for one, is shown on several.
+fn one_line(reason: impl std::fmt::Display) -> String {
+    reason.to_string().lines().map(str::trim).collect::<Vec<_>>().join(" ")
 }

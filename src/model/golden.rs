@@ -59,10 +59,7 @@ pub fn read(text: &str) -> Result<Vec<GoldenCase>, ModelFault> {
     let cases: Result<Vec<GoldenCase>, ModelFault> = text
         .lines()
         .enumerate()
-        .map(|(index, line)| {
-            serde_json::from_str(line)
-                .map_err(|error| ModelFault::Golden { line: index + 1, reason: error.to_string() })
-        })
+        .map(|(index, line)| serde_json::from_str(line).map_err(|error| ModelFault::golden(index + 1, error)))
         .collect();
     match cases {
         Ok(cases) if cases.is_empty() => Err(ModelFault::malformed("set of golden cases", "it holds no case")),

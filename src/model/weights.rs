@@ -278,7 +278,7 @@ fn codes(file: &mut impl Read, name: &str, info: &TensorInfo, count: usize) -> R
     }
     let mut bytes = Vec::new();
     file.by_ref().take(count as u64).read_to_end(&mut bytes)?;
-    Ok(bytes)
+    if bytes.len() == count { Ok(bytes) } else { Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into()) }
 }
 
 fn whole_numbers(file: &mut impl Read, info: &TensorInfo, count: usize) -> Result<Vec<u32>, ModelFault> {
@@ -287,5 +287,8 @@ fn whole_numbers(file: &mut impl Read, info: &TensorInfo, count: usize) -> Resul
     }
     let mut bytes = Vec::new();
     file.by_ref().take(4 * count as u64).read_to_end(&mut bytes)?;
+    if bytes.len() != 4 * count {
+        return Err(std::io::Error::from(std::io::ErrorKind::UnexpectedEof).into());
+    }
     Ok(bytes.as_chunks::<4>().0.iter().map(|word| u32::from_le_bytes(*word)).collect())
 }
