@@ -177,9 +177,10 @@ fn covariates_of_other_names_are_the_fields_they_are_said_to_be() {
     };
     let named = ["--covariate", "LEGAL=legal_category", "--covariate", "AREA=surface"];
     for (more, reason) in [
-        (&[][..], "--covariate LEGAL=FIELD"),
+        (&[][..], "--covariate NAME=surface"),
+        (&["--covariate", "AREA=surface"], "--covariate LEGAL=FIELD"),
         (
-            &["--covariate", "NAF=event"],
+            &["--covariate", "NAF=event", "--covariate", "AREA=surface"],
             "--covariate NAF: the model has no covariate of this name (LEGAL, NAT, TYP, AREA, CRT)",
         ),
         (&["--covariate", "LEGAL=nature", "--covariate", "AREA=surface"], "LEGAL and NAT are both nature"),

@@ -62,8 +62,8 @@ struct File {
     pre_tokenizer: Value,
     #[serde(default)]
     post_processor: Value,
-    #[serde(default)]
-    decoder: Option<Decoder>,
+    #[serde(default, rename = "decoder")]
+    _decoder: Option<Decoder>,
 }
 
 /// What would make a text of tokens again; codif never does.

@@ -81,7 +81,10 @@ impl CovariateMapping {
         match values.iter().position(|value| value == missing) {
             Some(missing) => Ok(Self { name, values, missing, is_surface }),
             None => {
-                Err(malformed(format!("{name} has no value {missing:?}, which stands for a missing or unknown one")))
+                let surface = "a surface by another name than SRF is --covariate NAME=surface";
+                let reason =
+                    format!("{name} has no value {missing:?}, which stands for a missing or unknown one; {surface}");
+                Err(malformed(reason))
             }
         }
     }
