@@ -81,7 +81,9 @@ fn measure(version: &Path, device: Device, activities: &[Activity]) -> Result<()
 fn classifier_alone(coder: &Coder, activities: &[Activity]) -> Result<f64, Error> {
     let texts: Vec<_> = activities.iter().map(|activity| coder.normaliser.normalise(activity.text())).collect();
     let bags = coder.features.bags(texts.iter().zip(activities));
-    texts_a_second(activities.len(), || coder.classifier.rankings(&coder.classifier.logits(&bags)?, TOP_K).map(drop))
+    texts_a_second(activities.len(), || {
+        coder.classifier.rankings(&coder.classifier.logits(&bags)?, TOP_K, |_| None).map(drop)
+    })
 }
 
 fn texts_a_second(texts: usize, work: impl Fn() -> candle_core::Result<()>) -> Result<f64, Error> {

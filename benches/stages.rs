@@ -64,7 +64,7 @@ fn classifier(bencher: Bencher, batch: usize) {
     let bags = CODER.features.bags(texts.iter().zip(activities));
     bencher.counter(ItemsCount::new(batch)).bench(|| {
         let logits = CODER.classifier.logits(&bags).unwrap();
-        CODER.classifier.rankings(&logits, 5).unwrap()
+        CODER.classifier.rankings(&logits, 5, |_| None).unwrap()
     });
 }
 

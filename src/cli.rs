@@ -16,6 +16,7 @@ mod evaluate;
 mod key;
 mod model;
 mod nomenclature;
+mod recode;
 mod serve;
 mod train;
 
@@ -35,6 +36,8 @@ enum Command {
     Serve(Box<serve::ServeArguments>),
     /// Code one label, or one label a line from standard input
     Code(Box<code::CodeArguments>),
+    /// Code files of millions of rows
+    Recode(Box<recode::RecodeArguments>),
     /// Train a model on coded activities
     Train(Box<train::TrainArguments>),
     /// Measure a model on coded activities
@@ -60,6 +63,7 @@ pub fn run(arguments: &[OsString]) -> anyhow::Result<ExitCode> {
             return serve::run(*arguments, &file, effective);
         }
         Command::Code(arguments) => code::run(*arguments, &mut output),
+        Command::Recode(arguments) => recode::run(*arguments, &mut output),
         Command::Train(arguments) => done(train::run(*arguments, &mut output)),
         Command::Evaluate(arguments) => done(evaluate::run(arguments, &mut output)),
         Command::Model(arguments) => done(model::run(arguments, &mut output)),

@@ -212,15 +212,33 @@ impl Coder {
         options: CodingOptions,
         done: &mut dyn FnMut(Stage),
     ) -> candle_core::Result<Vec<Coding>> {
+        let of_all = |activities: &[&Activity], done: &mut dyn FnMut(Stage)| {
+            let asked: Vec<Asked<'_>> = activities.iter().map(|activity| Asked { activity, among: None }).collect();
+            self.code_all(&asked, options, done)
+        };
         match self.repeats.as_ref().filter(|_| !options.explain) {
-            Some(repeats) => repeats.complete(activities, options, |missing| self.code_all(missing, options, done)),
-            None => self.code_all(&activities.iter().collect::<Vec<_>>(), options, done),
+            Some(repeats) => repeats.complete(activities, options, |missing| of_all(missing, done)),
+            None => of_all(&activities.iter().collect::<Vec<_>>(), done),
         }
+    }
+
+    /// The same, each activity among the labels that are given for it, by their places; among all where none are. Probabilities
+    /// are then of these labels alone: they sum to 1. One label alone needs no text that says anything.
+    pub fn code_among(
+        &self,
+        activities: &[Activity],
+        among: &[Option<&[usize]>],
+        options: CodingOptions,
+    ) -> candle_core::Result<Vec<Coding>> {
+        let among = among.iter().copied().chain(std::iter::repeat(None));
+        let asked: Vec<Asked<'_>> =
+            activities.iter().zip(among).map(|(activity, among)| Asked { activity, among }).collect();
+        self.code_all(&asked, options, &mut |_| {})
     }
 
     fn code_all(
         &self,
-        activities: &[&Activity],
+        activities: &[Asked<'_>],
         options: CodingOptions,
         done: &mut dyn FnMut(Stage),
     ) -> candle_core::Result<Vec<Coding>> {
@@ -235,21 +253,23 @@ impl Coder {
     /// The whole pipeline: activity → normalised text → feature bag → logits → ranking → decision.
     fn code_tile(
         &self,
-        activities: &[&Activity],
+        tile: &[Asked<'_>],
         options: CodingOptions,
         codings: &mut Vec<Coding>,
         done: &mut dyn FnMut(Stage),
     ) -> candle_core::Result<()> {
-        let texts: Vec<_> = activities.iter().map(|activity| self.normaliser.normalise(activity.text())).collect();
+        let texts: Vec<_> = tile.iter().map(|asked| self.normaliser.normalise(asked.activity.text())).collect();
         done(Stage::Normalise);
-        let bags = self.features.bags(texts.iter().zip(activities.iter().copied()));
+        let bags = self.features.bags(texts.iter().zip(tile.iter().map(|asked| asked.activity)));
         done(Stage::Features);
         let logits = self.classifier.logits(&bags)?;
-        let rankings = self.classifier.rankings(&logits, options.top_k)?;
+        let among = |place: usize| tile.get(place).and_then(|asked| asked.among);
+        let rankings = self.classifier.rankings(&logits, options.top_k, among)?;
         done(Stage::Classify);
         let threshold = options.threshold.unwrap_or(self.threshold);
-        for (((activity, text), known), ranking) in activities.iter().zip(&texts).zip(bags.known).zip(rankings) {
-            let decision = Decision::new(ranking.gap, threshold, reason_before(text, known));
+        for (((asked, text), known), ranking) in tile.iter().zip(&texts).zip(bags.known).zip(rankings) {
+            let Asked { activity, among } = *asked;
+            let decision = Decision::new(ranking.gap, threshold, reason_before(text, known, among));
             codings.push(Coding {
                 model: Arc::clone(&self.model),
                 decision,
@@ -282,8 +302,18 @@ impl Coder {
     }
 }
 
-/// The reason for manual that is known before the gap.
-fn reason_before(text: &NormalisedText, known: bool) -> Option<ManualReason> {
+/// An activity, and the labels it is coded among; all of them where none are given.
+#[derive(Clone, Copy)]
+struct Asked<'a> {
+    activity: &'a Activity,
+    among: Option<&'a [usize]>,
+}
+
+/// The reason for manual that is known before the gap. Where there is but one label, nothing need be known of the text.
+fn reason_before(text: &NormalisedText, known: bool, among: Option<&[usize]>) -> Option<ManualReason> {
+    if among.is_some_and(|labels| labels.len() == 1) {
+        return None;
+    }
     match (text.is_empty(), known) {
         (true, _) => Some(ManualReason::NothingLeft),
         (false, false) => Some(ManualReason::NothingKnown),

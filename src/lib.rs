@@ -16,6 +16,9 @@ pub mod model;
 pub mod registry;
 pub mod training;
 
+// What codes files of millions of rows.
+pub mod recode;
+
 // What serves them.
 pub mod config;
 pub mod http;

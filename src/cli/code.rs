@@ -164,7 +164,7 @@ fn print(
 fn show(nomenclature: &str, coding: &Coding, output: &mut dyn Write) -> anyhow::Result<()> {
     let decision = match coding.decision.reason() {
         None => "automatic".to_owned(),
-        Some(reason) => format!("manual ({})", serde_json::to_value(reason)?.as_str().unwrap_or_default()),
+        Some(reason) => format!("manual ({})", reason.as_str()),
     };
     let (gap, threshold) = (coding.gap, coding.threshold);
     let model = format!("{}:{}", coding.model.name, coding.model.version);

@@ -165,8 +165,8 @@ fn write_split(directory: &Path, header: &[String], split: &Split, output: &mut 
     Ok(())
 }
 
-/// The first Ctrl-C asks the training to stop, which leaves nothing behind.
-fn interrupted_by_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
+/// The first Ctrl-C asks what runs to stop at the next good place.
+pub fn interrupted_by_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
     let interrupted = Arc::new(AtomicBool::new(false));
     let flag = Arc::clone(&interrupted);
     ctrlc::set_handler(move || flag.store(true, Relaxed)).context("cannot listen for Ctrl-C")?;

@@ -61,12 +61,21 @@ impl Classifier {
         self.scoring.probabilities(logits, self.temperature)
     }
 
-    /// The best labels, one ranking a line of logits.
-    pub fn rankings(&self, logits: &Tensor, top_k: usize) -> Result<Vec<Ranking>> {
+    /// The best labels, one ranking a line of logits: of those that `among` gives for a line, else of all.
+    pub fn rankings<'a>(
+        &self,
+        logits: &Tensor,
+        top_k: usize,
+        among: impl Fn(usize) -> Option<&'a [usize]>,
+    ) -> Result<Vec<Ranking>> {
         let labels = logits.dim(1)?.max(1);
         let rank = |logits: &[f32]| {
-            let lines = logits.chunks_exact(labels);
-            lines.map(|line| self.scoring.ranking(line, self.temperature, top_k)).collect()
+            let lines = logits.chunks_exact(labels).enumerate();
+            let ranking = |(place, line): (usize, &[f32])| match among(place) {
+                Some(labels) => self.scoring.ranking_among(line, self.temperature, top_k, labels),
+                None => self.scoring.ranking(line, self.temperature, top_k),
+            };
+            lines.map(ranking).collect()
         };
         // On the processor they are read where they are.
         let (storage, layout) = logits.storage_and_layout();

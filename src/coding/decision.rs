@@ -23,6 +23,17 @@ pub enum ManualReason {
     NothingKnown,
 }
 
+impl ManualReason {
+    /// What programs know it by.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Self::BelowThreshold => "below_threshold",
+            Self::NothingLeft => "nothing_left",
+            Self::NothingKnown => "nothing_known",
+        }
+    }
+}
+
 impl Decision {
     /// Automatic if and only if `gap >= threshold` and no reason for manual was found before.
     pub fn new(gap: f64, threshold: f64, found_before: Option<ManualReason>) -> Self {

@@ -6,7 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::exponentials::{exponential, sum_of_exponentials};
 use super::label_tree::LabelTree;
-use super::ranking::Ranking;
+use super::ranking::{Ranked, Ranking};
 
 /// How logits become probabilities.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -81,6 +81,20 @@ impl Scoring {
         }
     }
 
+    /// The best of some labels, whose probabilities are given that it is one of them: they sum to 1.
+    pub fn ranking_among(&self, logits: &[f32], temperature: f64, top_k: usize, labels: &[usize]) -> Ranking {
+        let ranking = self.ranking(logits, temperature, logits.len());
+        let mut best: Vec<Ranked> = ranking.best.into_iter().filter(|ranked| labels.contains(&ranked.label)).collect();
+        let sum: f64 = best.iter().map(|ranked| ranked.probability).sum();
+        // Of labels that are all impossible none is more likely than another.
+        let (scale, even) = if sum > 0.0 { (1.0 / sum, 0.0) } else { (0.0, 1.0 / best.len().max(1) as f64) };
+        best.iter_mut().for_each(|ranked| ranked.probability = ranked.probability * scale + even);
+        let probability = |place: usize| best.get(place).map_or(0.0, |ranked| ranked.probability);
+        let gap = probability(0) - probability(1);
+        best.truncate(top_k.max(1));
+        Ranking { best, gap }
+    }
+
     /// What the logit of a label is made of: lines of the head, each taken as it is or turned round.
     pub fn terms(&self, label: usize) -> Vec<(usize, f32)> {
         match self {
@@ -138,6 +152,29 @@ mod tests {
             let mut sorted = all.clone();
             sorted.sort_by(|one, other| other.total_cmp(one));
             assert!((ranking.gap - f64::from(sorted[0] - sorted[1])).abs() < 1e-6, "{loss:?}");
+        }
+    }
+
+    #[test]
+    fn among_some_labels_the_probabilities_are_of_these_alone() {
+        let logits: Vec<f32> = (0..37u8).map(|n| f32::from(n * 29 % 37) / 5.0 - 3.0).collect();
+        for loss in [Loss::Softmax, Loss::OneVsAll, Loss::TabulatedOneVsAll, Loss::Hierarchical] {
+            let scoring = Scoring::new(loss, &[7; 37]);
+            let all = scoring.ranking(&logits, 1.7, 37);
+            let some: Vec<Ranked> =
+                all.best.iter().copied().filter(|ranked| [30, 2, 11].contains(&ranked.label)).collect();
+            let sum: f64 = some.iter().map(|ranked| ranked.probability).sum();
+            let among = scoring.ranking_among(&logits, 1.7, 2, &[30, 2, 11]);
+            assert_eq!(among.best.len(), 2);
+            for (found, ranked) in among.best.iter().zip(&some) {
+                assert_eq!(found.label, ranked.label, "{loss:?}");
+                assert!((found.probability - ranked.probability / sum).abs() < 1e-9, "{loss:?}");
+            }
+            assert!((among.gap - (some[0].probability - some[1].probability) / sum).abs() < 1e-9);
+            let one = scoring.ranking_among(&logits, 1.7, 5, &[4]);
+            assert_eq!((one.best[0].label, one.best[0].probability, one.gap), (4, 1.0, 1.0), "{loss:?}");
+            let impossible = scoring.ranking_among(&[f32::NEG_INFINITY; 37], 1.0, 5, &[4, 5]);
+            assert_eq!((impossible.best.len(), impossible.gap), (2, 0.0), "{loss:?}");
         }
     }
 

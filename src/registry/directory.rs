@@ -168,7 +168,7 @@ fn walk(folder: &Path, prefix: &str, listed: &mut Vec<Listed>) -> Result<(), Reg
         match metadata.is_dir() {
             _ if name.starts_with('.') => {}
             true => walk(&entry.path(), &format!("{prefix}{name}/"), listed)?,
-            false => listed.push(Listed { key: format!("{prefix}{name}"), bytes: metadata.len() }),
+            false => listed.push(Listed { key: format!("{prefix}{name}"), bytes: metadata.len(), tag: None }),
         }
     }
     Ok(())
@@ -283,7 +283,7 @@ mod tests {
         let late = directory.put("a/b", b"3", Condition::Unchanged(&first));
         assert!(matches!(late, Err(RegistryError::Conflict { .. })));
         assert_eq!(directory.get("a/b").unwrap().unwrap().0, b"2");
-        assert_eq!(directory.list("").unwrap(), [Listed { key: "a/b".into(), bytes: 1 }]);
+        assert_eq!(directory.list("").unwrap(), [Listed { key: "a/b".into(), bytes: 1, tag: None }]);
         assert_eq!(directory.list("a/").unwrap().len(), 1);
         directory.delete("a/b").unwrap();
         directory.delete("a/b").unwrap();

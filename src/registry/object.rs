@@ -10,6 +10,8 @@ pub struct Listed {
     pub key: String,
     /// Its size.
     pub bytes: u64,
+    /// The state it is in, where listing tells.
+    pub tag: Option<Tag>,
 }
 
 /// What tells one state of an object from another: an opaque value, S3's ETag.

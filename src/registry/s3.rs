@@ -85,7 +85,11 @@ impl S3 {
                 let key = object.key()?.strip_prefix(self.prefix.as_str())?;
                 let bytes = u64::try_from(object.size().unwrap_or_default()).ok()?;
                 // Some consoles leave an empty object for each folder.
-                (!key.is_empty() && !key.ends_with('/')).then(|| Listed { key: key.to_owned(), bytes })
+                (!key.is_empty() && !key.ends_with('/')).then(|| Listed {
+                    key: key.to_owned(),
+                    bytes,
+                    tag: object.e_tag().map(|tag| Tag(tag.to_owned())),
+                })
             }));
         }
         listed.sort_by(|one, other| one.key.cmp(&other.key));

@@ -64,9 +64,9 @@ impl Artifacts {
             Self::Proxied(proxy) => proxy.files().await,
             Self::Kept { objects, prefix } => {
                 let listed = objects.list(prefix).await?.into_iter();
-                let own = listed.filter_map(|Listed { key, bytes }| {
+                let own = listed.filter_map(|Listed { key, bytes, tag }| {
                     let name = key.strip_prefix(prefix)?;
-                    (!name.contains('/')).then(|| Listed { key: name.to_owned(), bytes })
+                    (!name.contains('/')).then(|| Listed { key: name.to_owned(), bytes, tag })
                 });
                 Ok(own.collect())
             }

@@ -48,7 +48,7 @@ impl Proxy {
         let request = self.client.request(Method::GET, url).query(&[("path", &self.path)]);
         let contents: FolderContents = self.client.call(request).await?;
         let files = contents.files.into_iter().filter(|artifact| !artifact.is_dir);
-        Ok(files.map(|file| Listed { key: file.path, bytes: file.file_size }).collect())
+        Ok(files.map(|file| Listed { key: file.path, bytes: file.file_size, tag: None }).collect())
     }
 
     /// A small file; none when there is none.
