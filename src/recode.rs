@@ -177,6 +177,7 @@ impl Recode {
                     Ok(group) => group,
                     Err(error) => break Err(error),
                 };
+                let total_rows = group.last().and_then(|read| read.total_rows);
                 let written: Result<Vec<Written>, RecodeError> =
                     pool.install(|| group.into_par_iter().map(|read| coded_chunk(coder, read)).collect());
                 let written = match written {
@@ -189,7 +190,7 @@ impl Recode {
                 if coded.send(written).is_err() {
                     break Ok(());
                 }
-                if !watch(&Progress { counts: &counts, share: inputs.share(end) }) {
+                if !watch(&Progress { counts: &counts, share: inputs.share(end, total_rows) }) {
                     break Err(RecodeError::Stopped);
                 }
             };

@@ -35,11 +35,11 @@ class Writer:
         already = sum(word not in known for word in words) / len(words)
         self.garbled = (UNKNOWN - already) / (1 - already)
 
-    def composed(self, length):
-        """So many words: a stretch of a line, then of another, until there are enough."""
+    def composed(self, length, first=None):
+        """So many words: a stretch of a line, of this one if it is given, then of another, until there are enough."""
         words = []
         while len(words) < length:
-            source = self.random.choice(self.sources)
+            source, first = first or self.random.choice(self.sources), None
             start = self.random.randrange(len(source))
             words += source[start : start + self.random.randint(1, length - len(words))]
         return [self.garble(word) if word in self.known and self.random.random() < self.garbled else word for word in words]

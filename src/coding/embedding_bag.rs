@@ -48,34 +48,37 @@ impl CustomOp3 for EmbeddingBag {
         let ids = contiguous(ids.as_slice::<u32>()?, ids_layout)?;
         let bounds = contiguous(bounds.as_slice::<u32>()?, bounds_layout)?.as_chunks::<4>().0;
         let mut means = vec![0f32; bags * dimension];
-        let gathered = wide(|| {
-            let bags = means.chunks_exact_mut(dimension.max(1)).zip(bounds);
-            for (place, (mean, bound)) in bags.enumerate() {
-                let (averaged, added) = split(ids, bound)?;
-                if self.quantised.is_none() {
-                    // The first bag waits for its own rows, those of the others are on their way while the one before is summed.
-                    let from = place + usize::from(place > 0);
-                    bounds.iter().take(place + 2).skip(from).try_for_each(|bound| {
-                        split(ids, bound)
-                            .map(|(rows, _)| rows.iter().for_each(|row| prefetch_row(table, dimension, *row)))
-                    })?;
+        let gathered = wide(
+            #[inline(always)]
+            || {
+                let bags = means.chunks_exact_mut(dimension.max(1)).zip(bounds);
+                for (place, (mean, bound)) in bags.enumerate() {
+                    let (averaged, added) = split(ids, bound)?;
+                    if self.quantised.is_none() {
+                        // The first bag waits for its own rows, those of the others are on their way while the one before is summed.
+                        let from = place + usize::from(place > 0);
+                        bounds.iter().take(place + 2).skip(from).try_for_each(|bound| {
+                            split(ids, bound)
+                                .map(|(rows, _)| rows.iter().for_each(|row| prefetch_row(table, dimension, *row)))
+                        })?;
+                    }
+                    match self.quantised.as_deref() {
+                        None => sum_dense(mean, table, averaged)?,
+                        Some(quantised) => sum_quantised(mean, quantised, table, averaged)?,
+                    }
+                    let &[.., divisor] = bound;
+                    if divisor > 1 {
+                        let scale = 1.0 / divisor as f32;
+                        mean.iter_mut().for_each(|value| *value *= scale);
+                    }
+                    match self.quantised.as_deref() {
+                        None => sum_dense(mean, table, added)?,
+                        Some(quantised) => sum_quantised(mean, quantised, table, added)?,
+                    }
                 }
-                match self.quantised.as_deref() {
-                    None => sum_dense(mean, table, averaged)?,
-                    Some(quantised) => sum_quantised(mean, quantised, table, averaged)?,
-                }
-                let &[.., divisor] = bound;
-                if divisor > 1 {
-                    let scale = 1.0 / divisor as f32;
-                    mean.iter_mut().for_each(|value| *value *= scale);
-                }
-                match self.quantised.as_deref() {
-                    None => sum_dense(mean, table, added)?,
-                    Some(quantised) => sum_quantised(mean, quantised, table, added)?,
-                }
-            }
-            Ok(())
-        });
+                Ok(())
+            },
+        );
         gathered.map_err(|(what, place)| outside(what, place))?;
         Ok((CpuStorage::F32(means), Shape::from((bags, dimension))))
     }

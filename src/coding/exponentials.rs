@@ -5,14 +5,17 @@ use super::wide::wide;
 
 /// The sum of e^((x − largest) × scale) over a line whose largest number is known.
 pub fn sum_of_exponentials(line: &[f32], largest: f32, scale: f32) -> f32 {
-    wide(|| {
-        let (chunks, rest) = line.as_chunks::<LANES>();
-        let mut lanes = [0f32; LANES];
-        for chunk in chunks {
-            lanes.iter_mut().zip(chunk).for_each(|(lane, x)| *lane += exponential((x - largest) * scale));
-        }
-        lanes.iter().sum::<f32>() + rest.iter().map(|x| exponential((x - largest) * scale)).sum::<f32>()
-    })
+    wide(
+        #[inline(always)]
+        || {
+            let (chunks, rest) = line.as_chunks::<LANES>();
+            let mut lanes = [0f32; LANES];
+            for chunk in chunks {
+                lanes.iter_mut().zip(chunk).for_each(|(lane, x)| *lane += exponential((x - largest) * scale));
+            }
+            lanes.iter().sum::<f32>() + rest.iter().map(|x| exponential((x - largest) * scale)).sum::<f32>()
+        },
+    )
 }
 
 /// Numbers taken together: partial results become vector instructions, one would not.

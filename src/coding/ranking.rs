@@ -30,7 +30,10 @@ impl Ranking {
     /// The same of scores that are in the order of the probabilities, without making them all: `probability` is told the highest
     /// score, and gives what makes a probability of a score.
     pub fn of_scores<P: Fn(f32) -> f64>(scores: &[f32], top_k: usize, probability: impl FnOnce(f32) -> P) -> Self {
-        let best = wide(|| highest(scores, top_k.max(2)));
+        let best = wide(
+            #[inline(always)]
+            || highest(scores, top_k.max(2)),
+        );
         let probability = probability(best.first().map_or(f32::NEG_INFINITY, |(_, score)| *score));
         let ranked = best.into_iter().map(|(label, score)| {
             let probability = probability(score);
@@ -45,34 +48,59 @@ impl Ranking {
     }
 }
 
-/// Scores that are passed over together when none of them is high enough.
-const BLOCK: usize = 16;
+/// Scores are looked at in so many groups, every so-many-th in one: their highest are found in wide vectors.
+const GROUPS: usize = 64;
 
 /// The places of the `most` highest scores, the highest first, equal ones in their order; what is no number comes last.
 #[inline(always)]
 fn highest(scores: &[f32], most: usize) -> Vec<(usize, f32)> {
     let kept = most.min(scores.len());
+    let mut maxima = [f32::NEG_INFINITY; GROUPS];
+    let (rows, rest) = scores.as_chunks::<GROUPS>();
+    for row in rows {
+        maxima.iter_mut().zip(row).for_each(|(max, score)| *max = if *score > *max { *score } else { *max });
+    }
+    maxima.iter_mut().zip(rest).for_each(|(max, score)| *max = if *score > *max { *score } else { *max });
+    // So many groups have a score as high as this, so that none below is among the highest.
+    let bar = nth_highest(&maxima, kept);
     let mut best: Vec<(usize, f32)> = Vec::with_capacity(kept + 1);
-    // What the lowest of those kept has.
-    let mut bar = f32::NEG_INFINITY;
-    for (block, first) in scores.chunks(BLOCK).zip((0..).step_by(BLOCK)) {
-        if best.len() == kept && !block.iter().fold(false, |above, score| above | (*score > bar)) {
+    for (group, max) in maxima.iter().enumerate() {
+        if *max < bar {
             continue;
         }
-        for (&score, label) in block.iter().zip(first..) {
-            let score = if score.is_nan() { f32::NEG_INFINITY } else { score };
-            if best.len() == kept && score <= bar {
+        for (label, score) in scores.iter().enumerate().skip(group).step_by(GROUPS) {
+            let score = if score.is_nan() { f32::NEG_INFINITY } else { *score };
+            if score < bar {
                 continue;
             }
-            best.truncate(kept - 1);
-            let place = best.iter().rposition(|(_, other)| *other >= score).map_or(0, |before| before + 1);
-            best.insert(place, (label, score));
-            if let (true, Some((_, last))) = (best.len() == kept, best.last()) {
-                bar = *last;
+            let is_before = |(other, its): &(usize, f32)| *its > score || (*its == score && *other < label);
+            let place = best.iter().rposition(is_before).map_or(0, |before| before + 1);
+            if place < kept {
+                best.truncate(kept - 1);
+                best.insert(place, (label, score));
             }
         }
     }
     best
+}
+
+/// The n-th highest of some numbers; below all of them when there are not so many.
+#[inline(always)]
+fn nth_highest(numbers: &[f32], n: usize) -> f32 {
+    let mut highest: Vec<f32> = Vec::with_capacity(n);
+    let mut lowest = f32::NEG_INFINITY;
+    for number in numbers {
+        if highest.len() == n && *number <= lowest {
+            continue;
+        }
+        let place = highest.iter().rposition(|other| other >= number).map_or(0, |before| before + 1);
+        if place < n {
+            highest.truncate(n - 1);
+            highest.insert(place, *number);
+            lowest = highest.last().copied().unwrap_or(lowest);
+        }
+    }
+    if highest.len() == n { lowest } else { f32::NEG_INFINITY }
 }
 
 #[cfg(test)]
@@ -107,7 +135,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn as_a_full_sort_would(probabilities in prop::collection::vec(0u8..20, 1..60), top_k in 1usize..70) {
+        fn as_a_full_sort_would(probabilities in prop::collection::vec(0u8..20, 1..300), top_k in 1usize..90) {
             let probabilities: Vec<f32> = probabilities.into_iter().map(|p| f32::from(p) / 20.0).collect();
             let mut sorted: Vec<usize> = (0..probabilities.len()).collect();
             sorted.sort_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]).then(a.cmp(b)));
@@ -116,7 +144,7 @@ mod tests {
         }
 
         #[test]
-        fn scores_rank_as_their_probabilities(scores in prop::collection::vec(-9f32..9.0, 0..99), top_k in 1usize..9) {
+        fn scores_rank_as_their_probabilities(scores in prop::collection::vec(-9f32..9.0, 0..300), top_k in 1usize..9) {
             let sigmoid = |score: f32| 1.0 / (1.0 + f64::from(-score).exp());
             let probabilities: Vec<f32> = scores.iter().map(|score| sigmoid(*score) as f32).collect();
             let (by_score, by_probability) = (Ranking::of_scores(&scores, top_k, |_| sigmoid), Ranking::new(&probabilities, top_k));

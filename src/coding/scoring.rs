@@ -83,8 +83,18 @@ impl Scoring {
 
     /// The best of some labels, whose probabilities are given that it is one of them: they sum to 1.
     pub fn ranking_among(&self, logits: &[f32], temperature: f64, top_k: usize, labels: &[usize]) -> Ranking {
-        let ranking = self.ranking(logits, temperature, logits.len());
-        let mut best: Vec<Ranked> = ranking.best.into_iter().filter(|ranked| labels.contains(&ranked.label)).collect();
+        let of = |values: &[f32]| -> Vec<f32> {
+            labels.iter().map(|label| values.get(*label).copied().unwrap_or(f32::NEG_INFINITY)).collect()
+        };
+        let ranking = match self {
+            Self::Hierarchical(tree) => {
+                let scaled: Vec<f32> = logits.iter().map(|logit| (f64::from(*logit) / temperature) as f32).collect();
+                Ranking::new(&of(&tree.probabilities(&scaled)), labels.len())
+            }
+            _ => self.ranking(&of(logits), temperature, labels.len()),
+        };
+        let mut best = ranking.best;
+        best.iter_mut().for_each(|ranked| ranked.label = labels.get(ranked.label).copied().unwrap_or_default());
         let sum: f64 = best.iter().map(|ranked| ranked.probability).sum();
         // Of labels that are all impossible none is more likely than another.
         let (scale, even) = if sum > 0.0 { (1.0 / sum, 0.0) } else { (0.0, 1.0 / best.len().max(1) as f64) };

@@ -3,7 +3,8 @@
 use pulp::Arch;
 
 /// Runs a loop that the compiler turns into vector instructions. It is compiled once for each kind of processor; which one this
-/// is was found out at the first call.
+/// is was found out at the first call. The closure must be `#[inline(always)]`: left to itself the compiler may make a function of
+/// it, which knows of the oldest processor alone.
 #[inline(always)]
 pub fn wide<R>(run: impl FnOnce() -> R) -> R {
     Arch::new().dispatch(run)

@@ -47,13 +47,13 @@ impl Finish<'_> {
         let mut counts = Counts::default();
         parts.iter().for_each(|part| counts.add(&part.counts));
         let errors: Vec<&FileRecord> = parts.iter().filter_map(|part| part.errors.as_ref()).collect();
+        self.replace(&self.plan.output)?;
         self.replace(self.errors)?;
         if !errors.is_empty() {
             self.one_file(&errors, self.errors, &errors_schema(), &errors_options())?;
         }
         let files: Vec<(u64, &FileRecord)> =
             parts.iter().flat_map(|part| part.files.iter().map(|file| (part.number, file))).collect();
-        self.replace(&self.plan.output)?;
         if self.plan.is_directory {
             self.directory(&files, schema, options)?;
         } else {

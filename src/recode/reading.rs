@@ -7,6 +7,7 @@ use std::sync::mpsc::SyncSender;
 use arrow_schema::{Schema, SchemaRef};
 
 use super::error::RecodeError;
+use super::format::Compression;
 use super::parts::extension;
 use super::plan::{CHUNK_ROWS, Input, Plan};
 use super::remote::{Buckets, S3_SCHEME};
@@ -29,6 +30,8 @@ pub struct Read {
     pub input: usize,
     /// The chunk.
     pub chunk: Chunk,
+    /// How many rows the input has, where it says so.
+    pub total_rows: Option<u64>,
 }
 
 impl Inputs<'_> {
@@ -57,7 +60,7 @@ impl Inputs<'_> {
                 Some(first) => return Err(self.other_columns(start.input, first, input, source.schema())),
             }
             while let Some(chunk) = source.next(CHUNK_ROWS)? {
-                if chunks.send(Ok(Read { input, chunk })).is_err() {
+                if chunks.send(Ok(Read { input, chunk, total_rows: source.total_rows() })).is_err() {
                     return Ok(());
                 }
             }
@@ -67,13 +70,17 @@ impl Inputs<'_> {
         Ok(())
     }
 
-    /// The share of the inputs before a place, by their bytes.
-    pub fn share(&self, place: Place) -> f64 {
-        let bytes = |inputs: &[Input]| inputs.iter().map(|input| input.bytes).sum::<u64>();
+    /// The share of the inputs before a place, by their bytes; of one that says how many rows it has, by these.
+    pub fn share(&self, place: Place, total_rows: Option<u64>) -> f64 {
+        let bytes = |inputs: &[Input]| inputs.iter().map(|input| input.bytes as f64).sum::<f64>();
         let (before, rest) = self.plan.inputs.split_at(place.input.min(self.plan.inputs.len()));
-        // What is compressed is not known to be read before its end.
-        let of_this = rest.first().map_or(0, |input| place.position.byte.min(input.bytes));
-        (bytes(before) + of_this) as f64 / (bytes(before) + bytes(rest)).max(1) as f64
+        let of_this = rest.first().map_or(0.0, |input| match total_rows {
+            Some(rows) => input.bytes as f64 * (place.position.row as f64 / rows.max(1) as f64).min(1.0),
+            // How far a compressed file was read is not known before its end.
+            None if input.compression == Compression::None => place.position.byte.min(input.bytes) as f64,
+            None => 0.0,
+        });
+        (bytes(before) + of_this) / (bytes(before) + bytes(rest)).max(1.0)
     }
 
     fn open(&self, input: usize, at: Position) -> Result<Source, RecodeError> {

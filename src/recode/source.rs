@@ -106,6 +106,11 @@ trait Rows: Send {
 
     /// As [`Source::next`].
     fn next(&mut self, most: usize) -> Result<Option<Chunk>, SourceError>;
+
+    /// As [`Source::total_rows`].
+    fn total_rows(&self) -> Option<u64> {
+        None
+    }
 }
 
 impl Source {
@@ -124,6 +129,11 @@ impl Source {
     /// The columns.
     pub fn schema(&self) -> &SchemaRef {
         self.rows.schema()
+    }
+
+    /// How many rows the file has, where it says so.
+    pub fn total_rows(&self) -> Option<u64> {
+        self.rows.total_rows()
     }
 
     /// The next rows, at most `most` with those that cannot be read; `None` at the end of the file. A chunk may hold

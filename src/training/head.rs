@@ -23,27 +23,33 @@ impl Head {
 
     /// Logits of a hidden vector.
     pub fn logits(&self, hidden: &[f32], logits: &mut [f32]) {
-        wide(|| {
-            let rows = self.weights.chunks_exact(self.dimension);
-            for ((logit, row), bias) in logits.iter_mut().zip(rows).zip(&self.bias) {
-                *logit = dot(row, hidden) + bias;
-            }
-        });
+        wide(
+            #[inline(always)]
+            || {
+                let rows = self.weights.chunks_exact(self.dimension);
+                for ((logit, row), bias) in logits.iter_mut().zip(rows).zip(&self.bias) {
+                    *logit = dot(row, hidden) + bias;
+                }
+            },
+        );
     }
 
     /// Moves against the gradient: `steps` holds, for each label, learning rate × (target − probability).
     /// Adds what the hidden vector should move by to `hidden_step`.
     pub fn step(&mut self, hidden: &[f32], steps: &[f32], hidden_step: &mut [f32]) {
-        wide(|| {
-            let rows = self.weights.chunks_exact_mut(self.dimension);
-            for ((row, bias), &step) in rows.zip(&mut self.bias).zip(steps) {
-                for ((weight, hidden), hidden_step) in row.iter_mut().zip(hidden).zip(hidden_step.iter_mut()) {
-                    *hidden_step += step * *weight;
-                    *weight += step * hidden;
+        wide(
+            #[inline(always)]
+            || {
+                let rows = self.weights.chunks_exact_mut(self.dimension);
+                for ((row, bias), &step) in rows.zip(&mut self.bias).zip(steps) {
+                    for ((weight, hidden), hidden_step) in row.iter_mut().zip(hidden).zip(hidden_step.iter_mut()) {
+                        *hidden_step += step * *weight;
+                        *weight += step * hidden;
+                    }
+                    *bias += step;
                 }
-                *bias += step;
-            }
-        });
+            },
+        );
     }
 }
 

@@ -245,11 +245,14 @@ impl<'a> Step<'a> {
 /// Turns logits into target − probability, in place; gives the cross-entropy.
 fn softmax_steps(logits: &mut [f32], label: usize, smoothing: f32) -> f64 {
     let everywhere = smoothing / logits.len() as f32;
-    wide(|| {
-        let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let share = 1.0 / sum_of_exponentials(logits, highest, 1.0);
-        logits.iter_mut().for_each(|value| *value = everywhere - exponential(*value - highest) * share);
-    });
+    wide(
+        #[inline(always)]
+        || {
+            let highest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+            let share = 1.0 / sum_of_exponentials(logits, highest, 1.0);
+            logits.iter_mut().for_each(|value| *value = everywhere - exponential(*value - highest) * share);
+        },
+    );
     let Some(step) = logits.get_mut(label) else { return 0.0 };
     let probability = everywhere - *step;
     *step += 1.0 - smoothing;

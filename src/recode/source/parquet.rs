@@ -81,6 +81,10 @@ impl Rows for ParquetRows {
         &self.schema
     }
 
+    fn total_rows(&self) -> Option<u64> {
+        Some(self.total)
+    }
+
     fn next(&mut self, most: usize) -> Result<Option<Chunk>, SourceError> {
         let Some(mut rows) = self.batch()? else { return Ok(None) };
         if rows.num_rows() > most {
