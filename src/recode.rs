@@ -98,21 +98,28 @@ impl Recode {
     /// Carries the run out, from its beginning or from where an earlier one stopped.
     pub fn run(&self, watch: &Watch<'_>) -> Result<Summary, RecodeError> {
         let work = Work::open(&self.work)?;
-        self.begin(&work)?;
+        let outcome = self.run_in(&work, watch);
+        // Where nothing was finished there is nothing to go on with.
+        if outcome.is_ok() || work.finished().is_ok_and(|finished| finished.is_empty()) {
+            work.remove()?;
+        }
+        outcome
+    }
+
+    fn run_in(&self, work: &Work, watch: &Watch<'_>) -> Result<Summary, RecodeError> {
+        self.begin(work)?;
         let finished = work.finished()?;
-        let inputs = Inputs { plan: &self.plan, work: &work, buckets: &self.buckets };
+        let inputs = Inputs { plan: &self.plan, work, buckets: &self.buckets };
         let start = finished.last().map_or_else(Place::default, |part| part.end);
         let schema = inputs.schema(start.input)?;
         let coder = self.chunk_coder(&schema)?;
         if !finished.last().is_some_and(|last| last.is_last) {
-            self.code(&coder, (&inputs, &work), &finished, watch)?;
+            self.code(&coder, (&inputs, work), &finished, watch)?;
         }
         let parts = work.finished()?;
         let schema = parts::file_schema(&self.plan, coder.schema())?;
-        let finish = Finish { plan: &self.plan, work: &work, buckets: &self.buckets, errors: &self.errors };
-        let summary = finish.run(&parts, &schema, &self.sink_options(&coder))?;
-        work.remove()?;
-        Ok(summary)
+        let finish = Finish { plan: &self.plan, work, buckets: &self.buckets, errors: &self.errors };
+        finish.run(&parts, &schema, &self.sink_options(&coder))
     }
 
     /// Notes the plan, or sees that it is the one that was begun.
@@ -121,7 +128,11 @@ impl Recode {
             work.clear()?;
         }
         if let Some(begun) = work.plan()? {
-            return self.plan.check_same(&begun, &work.name());
+            match self.plan.check_same(&begun, &work.name()) {
+                // What was begun has come to nothing yet.
+                Err(_) if work.finished()?.is_empty() => {}
+                same => return same,
+            }
         }
         if !self.options.overwrite && finish::is_there(&self.plan.output, &self.buckets)? {
             return Err(RecodeError::OutputExists(self.plan.output.clone()));

@@ -58,6 +58,30 @@ mod overload;
 mod process;
 #[path = "integration/raw_client.rs"]
 mod raw_client;
+#[path = "integration/recode.rs"]
+mod recode;
+#[path = "integration/recode_any_input.rs"]
+mod recode_any_input;
+#[path = "integration/recode_bad_rows.rs"]
+mod recode_bad_rows;
+#[path = "integration/recode_columns.rs"]
+mod recode_columns;
+#[path = "integration/recode_interrupted_storage.rs"]
+mod recode_interrupted_storage;
+#[path = "integration/recode_previous_codes.rs"]
+mod recode_previous_codes;
+#[path = "integration/recode_refusals.rs"]
+mod recode_refusals;
+#[path = "integration/recode_resumed.rs"]
+mod recode_resumed;
+#[path = "integration/recode_runs.rs"]
+mod recode_runs;
+#[path = "integration/recode_storage.rs"]
+mod recode_storage;
+#[path = "integration/recode_succession.rs"]
+mod recode_succession;
+#[path = "integration/recoding.rs"]
+mod recoding;
 #[path = "integration/registries.rs"]
 mod registries;
 #[path = "integration/registry_aliases.rs"]

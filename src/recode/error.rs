@@ -19,9 +19,14 @@ pub enum RecodeError {
     /// The output cannot be written.
     #[error(transparent)]
     Sink(#[from] SinkError),
-    /// S3 has no answer.
-    #[error(transparent)]
-    Remote(#[from] RegistryError),
+    /// S3 has no answer, or refuses.
+    #[error("{address}: {error}")]
+    Remote {
+        /// What was asked for.
+        address: String,
+        /// Why it is not there.
+        error: RegistryError,
+    },
     /// A file of the work place or the output.
     #[error("{}: {reason}", .path.display())]
     File {
@@ -88,6 +93,12 @@ pub enum RecodeError {
 }
 
 impl RecodeError {
+    /// An error of this address in S3.
+    pub fn of_address(address: &str) -> impl FnOnce(RegistryError) -> Self {
+        let address = address.to_owned();
+        |error| Self::Remote { address, error }
+    }
+
     /// An error of this file.
     pub fn of_file(path: impl Into<PathBuf>) -> impl FnOnce(std::io::Error) -> Self {
         let path = path.into();

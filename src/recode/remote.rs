@@ -56,7 +56,11 @@ impl Buckets {
             (false, true) => true,
             (false, false) => key == pattern || key.strip_prefix(pattern).is_some_and(|rest| rest.starts_with('/')),
         };
-        let listed = runtime.block_on(s3.list(prefix))?.into_iter().filter(|object| is_meant(&object.key));
+        let listed = runtime
+            .block_on(s3.list(prefix))
+            .map_err(RecodeError::of_address(address))?
+            .into_iter()
+            .filter(|object| is_meant(&object.key));
         let objects = listed.map(|object| RemoteObject {
             name: format!("{S3_SCHEME}{bucket}/{}", object.key),
             bytes: object.bytes,
@@ -73,10 +77,12 @@ impl Buckets {
         let mut file =
             tempfile::Builder::new().prefix(".fetching-").tempfile_in(folder).map_err(RecodeError::of_file(folder))?;
         let mut came = 0;
-        runtime.block_on(s3.download(key, 0, &mut |chunk| {
-            came += chunk.len() as u64;
-            file.write_all(chunk)
-        }))?;
+        runtime
+            .block_on(s3.download(key, 0, &mut |chunk| {
+                came += chunk.len() as u64;
+                file.write_all(chunk)
+            }))
+            .map_err(RecodeError::of_address(address))?;
         if came != bytes {
             return Err(RecodeError::InputChanged { name: address.to_owned(), work: folder.display().to_string() });
         }
@@ -95,7 +101,7 @@ impl Buckets {
         let (s3, runtime) = self.bucket(bucket)?;
         let digest = FileDigest { sha256: record.sha256.clone(), bytes: record.bytes };
         File::open(path).map_err(RecodeError::of_file(path))?;
-        Ok(runtime.block_on(s3.upload(key, path, &digest, &|_| ()))?)
+        runtime.block_on(s3.upload(key, path, &digest, &|_| ())).map_err(RecodeError::of_address(address))
     }
 
     /// Deletes what is at an address and below it.
@@ -103,7 +109,7 @@ impl Buckets {
         for object in self.list(address)? {
             let (bucket, key) = parts(&object.name)?;
             let (s3, runtime) = self.bucket(bucket)?;
-            runtime.block_on(s3.delete(key))?;
+            runtime.block_on(s3.delete(key)).map_err(RecodeError::of_address(&object.name))?;
         }
         Ok(())
     }
@@ -116,7 +122,8 @@ impl Buckets {
         if let Some(s3) = open.get(name) {
             return Ok((s3.clone(), runtime));
         }
-        let s3 = runtime.block_on(S3::open(name, "", &self.settings))?;
+        let s3 = runtime.block_on(S3::open(name, "", &self.settings));
+        let s3 = s3.map_err(RecodeError::of_address(&format!("{S3_SCHEME}{name}")))?;
         open.insert(name.to_owned(), s3.clone());
         Ok((s3, runtime))
     }

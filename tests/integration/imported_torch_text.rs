@@ -184,7 +184,6 @@ fn covariates_of_other_names_are_the_fields_they_are_said_to_be() {
             "--covariate NAF: the model has no covariate of this name (LEGAL, NAT, TYP, AREA, CRT)",
         ),
         (&["--covariate", "LEGAL=nature", "--covariate", "AREA=surface"], "LEGAL and NAT are both nature"),
-        (&["--covariate", "LEGAL=colour"], "\"colour\" is no field"),
     ] {
         let message = refusal(&import(more));
         assert!(message.contains(reason), "{message}");
