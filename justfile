@@ -63,6 +63,11 @@ peers-training *arguments:
     cargo build --release --bin codif
     benches/peers/training.sh {{arguments}}
 
+# `codif recode` beside fastText and pandas, a million rows: half an hour; --quick is a minute.
+recode-speed *arguments:
+    cargo build --release --bin codif
+    benches/recode.sh {{arguments}}
+
 # Whether codif with the feature `cuda` compiles, on a machine without a card: the toolkit (1.1 GB) comes from PyPI.
 gpu-check *arguments:
     tests/cuda-check.sh {{arguments}}

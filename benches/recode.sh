@@ -1,10 +1,11 @@
 #!/usr/bin/env bash
-# `codif recode` on a million rows, beside fastText and pandas doing the same job: rows a second, CPU time, memory.
+# `codif recode` on a million rows, beside fastText and pandas doing the same job: rows a second, CPU time, memory, and whether the
+# answers are those of `codif code`.
 #
 #   benches/recode.sh [--rows N] [--rounds N] [--quick] [--json FILE]
 #
-# Needs Python 3.11, and cargo build --release --bin codif. The rows stay in ${XDG_CACHE_HOME:-~/.cache}/codif/peers; the fastText
-# model is the one that benches/peers/run.sh makes and imports there, and what needs it is left out where it is not. A quarter of an
+# Needs Python 3.11, and cargo build --release --bin codif. The rows (300 MB) stay in ${XDG_CACHE_HOME:-~/.cache}/codif/peers. The
+# fastText model is the one that benches/peers/run.sh makes and imports there; what needs it is left out where it is not. Half an
 # hour, most of it fastText's own; --quick is 20,000 rows, once.
 set -euo pipefail
 cd "$(dirname "$0")/.."

@@ -101,7 +101,9 @@ impl Recode {
         let outcome = self.run_in(&work, watch);
         // Where nothing was finished there is nothing to go on with.
         if outcome.is_ok() || work.finished().is_ok_and(|finished| finished.is_empty()) {
-            work.remove()?;
+            let removed = work.remove();
+            // What went wrong before says more.
+            return outcome.and_then(|summary| removed.map(|()| summary));
         }
         outcome
     }

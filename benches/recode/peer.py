@@ -1,7 +1,7 @@
 """The job of `codif recode` with fastText and pandas: python peer.py MODEL INPUT OUTPUT.
 
-Reads Parquet, predicts the five best labels of all texts in one call, adds the columns that codif adds, writes Parquet. Prints one
-JSON line: the rows, and the seconds of each step.
+Reads Parquet, normalises the texts (they are folded already, so it changes none), predicts the five best labels of all of them in
+one call, adds the columns of their codings, writes Parquet. Prints one JSON line: the rows, and the seconds of each step.
 """
 
 import json
@@ -32,7 +32,9 @@ def main():
     done("load")
     rows = pandas.read_parquet(source)
     done("read")
-    labels, probabilities = model.predict(rows["description"].tolist(), k=K)
+    texts = rows["description"].str.strip().str.lower().tolist()
+    done("normalise")
+    labels, probabilities = model.predict(texts, k=K)
     done("predict")
     codes = [[label.removeprefix(PREFIX) for label in of_text] for of_text in labels]
     probabilities = numpy.clip(numpy.array(probabilities, dtype=float) - ADDED, 0, 1)

@@ -2,6 +2,7 @@
 
     distinct.parquet   texts as those of ../peers/texts.py: pieces of lines of the corpus's test part put together and garbled, at
     distinct.csv       least 95 % of them another; what else is declared, and the code the row had, are those of the first line
+    four.parquet       the rows of distinct four times over, each with an id of its own: does memory grow with the file?
     repeating.parquet  the corpus's own lines drawn as Zipf's law has it
     one.parquet        the first row of distinct: what a program takes before it codes
     one.csv
@@ -9,6 +10,7 @@
 
 import argparse
 import hashlib
+import json
 import sys
 from pathlib import Path
 
@@ -23,7 +25,7 @@ from corpus import CORPUS, folded, learnt, lines, split  # noqa: E402
 from texts import ATTEMPTS, Writer, measured  # noqa: E402
 
 DISTINCT = 0.95
-MARK = ".made-of"
+MARK = "made-of.json"
 
 
 class RowWriter(Writer):
@@ -49,12 +51,22 @@ class RowWriter(Writer):
 def table(rows):
     """Of texts and the lines that they come from."""
     texts, cases = zip(*rows)
-    columns = {"id": pyarrow.array(range(1, len(texts) + 1)), "previous": [case["naf2008"] for case in cases]}
+    columns = {"id": ids(len(texts)), "previous": [case["naf2008"] for case in cases]}
     columns |= {name: [case[name] or None for case in cases] for name in ("form_type", "nature")}
     return pyarrow.table(columns | {"description": list(texts)})
 
 
+def ids(count):
+    return pyarrow.array(range(1, count + 1))
+
+
+def times(count, made):
+    """The same rows so many times, each with an id of its own."""
+    return pyarrow.concat_tables([made] * count).set_column(0, "id", ids(count * made.num_rows))
+
+
 def write(directory, count):
+    """Writes the files; gives what they turned out to be."""
     corpus = lines()
     cases = [case for case in split("naf2008", corpus)[0] if folded(case["description"])]
     known = {word for _, text in learnt() for word in text.split()}
@@ -68,10 +80,13 @@ def write(directory, count):
     share = len(set(sets["distinct"])) / count
     if share < DISTINCT:
         sys.exit(f"{100 * share:.1f} % of the texts are distinct, {100 * DISTINCT:.0f} % should be: take fewer rows")
-    for name, made in (("distinct", distinct), ("repeating", repeating), ("one", distinct.slice(0, 1))):
+    files = {"distinct": distinct, "four": times(4, distinct), "repeating": repeating, "one": distinct.slice(0, 1)}
+    for name, made in files.items():
         pyarrow.parquet.write_table(made, directory / f"{name}.parquet", compression="zstd")
-        pyarrow.csv.write_csv(made, directory / f"{name}.csv")
-    return "\n".join(told)
+    for name in ("distinct", "one"):
+        pyarrow.csv.write_csv(files[name], directory / f"{name}.csv")
+    repeated = 1 - len(set(sets["repeating"])) / count
+    return {"told": told, "distinct": share, "repeated": repeated}
 
 
 def main():
@@ -82,12 +97,14 @@ def main():
     sources = [Path(__file__), PEERS / "texts.py", PEERS / "corpus.py", CORPUS]
     made_of = hashlib.sha256(b"".join(source.read_bytes() for source in sources)).hexdigest()
     mark = arguments.directory / MARK
-    if not (mark.exists() and mark.read_text(encoding="utf-8").startswith(made_of)):
+    if not (mark.exists() and json.loads(mark.read_text(encoding="utf-8"))["made_of"] == made_of):
         arguments.directory.mkdir(parents=True, exist_ok=True)
         mark.unlink(missing_ok=True)
-        told = write(arguments.directory, arguments.rows)
-        mark.write_text(f"{made_of}\n{told}", encoding="utf-8")
-    print(mark.read_text(encoding="utf-8").split("\n", 1)[1])
+        found = write(arguments.directory, arguments.rows)
+        part = mark.with_suffix(".part")
+        part.write_text(json.dumps({"made_of": made_of, **found}), encoding="utf-8")
+        part.rename(mark)
+    print(*json.loads(mark.read_text(encoding="utf-8"))["told"], sep="\n")
 
 
 if __name__ == "__main__":

@@ -16,6 +16,7 @@ use crate::config::ModelOptions;
 use crate::nomenclature::Nomenclatures;
 use crate::recode::columns::ColumnNames;
 use crate::recode::error::RecodeError;
+use crate::recode::finish::ERRORS;
 use crate::recode::format::{Compression, Format};
 use crate::recode::inputs::{Forced, inputs};
 use crate::recode::plan::{PART_ROWS, Plan, PlannedModel, Previous};
@@ -191,7 +192,13 @@ pub fn run(arguments: RecodeArguments, output: &mut dyn Write) -> anyhow::Result
     match summary {
         Ok(summary) => writeln!(output, "{}", serde_json::to_string_pretty(&summary)?)?,
         Err(RecodeError::Stopped) => {
-            eprintln!("codif: stopped: the same command goes on from what is in {}", recode.work.display());
+            let begun = recode.work.exists();
+            let from = if begun {
+                format!("from what is in {}", recode.work.display())
+            } else {
+                "from the beginning".to_owned()
+            };
+            eprintln!("codif: stopped: the same command goes on {from}");
             return Ok(ExitCode::from(130));
         }
         Err(error) => return Err(error.into()),
@@ -224,6 +231,9 @@ impl RecodeArguments {
         let forced = Forced(formats.input_format.as_deref().map(format_of));
         let inputs = inputs(&paths, forced, &buckets)?;
         let (format, compression, is_directory) = formats.output(&output)?;
+        if let Some(input) = inputs.iter().find(|input| is_same(&input.name, &output)) {
+            bail!("{} is an input: name another output", input.name);
+        }
         let asked: Vec<String> = models.models.iter().map(ToString::to_string).collect();
         // A run that goes on keeps the versions it began with, wherever their aliases point by now.
         let before = if running.restart { None } else { begun(&work)?.filter(|plan| plan.asked == asked) };
@@ -309,6 +319,11 @@ impl Formats {
                 bail!("{output} says another format than --format")
             }
             (Some((format, by_name)), None) => Ok((format, by_name, false)),
+            (None, _) if given.is_none() && is_unknown_file(output) => {
+                bail!(
+                    "{output}: its ending says no format that codif writes; for a directory of this name end it with /"
+                )
+            }
             (None, _) => Ok((given.unwrap_or(Format::Parquet), compression, true)),
         }
     }
@@ -338,6 +353,18 @@ impl Running {
     }
 }
 
+/// Whether both are one file.
+fn is_same(input: &str, output: &str) -> bool {
+    let real = |path: &str| std::fs::canonicalize(path).ok();
+    input == output || real(input).is_some_and(|input| real(output) == Some(input))
+}
+
+/// Whether the name of an output ends like that of a file, of a format that is not written.
+fn is_unknown_file(output: &str) -> bool {
+    let name = output.rsplit('/').next().unwrap_or_default();
+    Path::new(name).extension().is_some() && !Path::new(output).is_dir()
+}
+
 /// The work place of an output: beside it, or here for one in S3.
 fn work_of(output: &str) -> PathBuf {
     let output = output.trim_end_matches('/');
@@ -349,12 +376,11 @@ fn work_of(output: &str) -> PathBuf {
 fn errors_of(output: &str, is_directory: bool) -> String {
     let output = output.trim_end_matches('/');
     if is_directory {
-        return format!("{output}/_errors.parquet");
+        return format!("{output}/{ERRORS}");
     }
-    let (folder, name) = output.rsplit_once('/').map_or(("", output), |(folder, name)| (folder, name));
-    let stem = name.split('.').next().unwrap_or(name);
-    let slash = if output.contains('/') { "/" } else { "" };
-    format!("{folder}{slash}{stem}.errors.parquet")
+    let endings = [".gz", ".zst", ".csv", ".tsv", ".ndjson", ".jsonl", ".parquet"];
+    let stem = endings.iter().fold(output, |stem, ending| stem.strip_suffix(ending).unwrap_or(stem));
+    format!("{stem}.errors.parquet")
 }
 
 #[cfg(test)]
@@ -367,6 +393,7 @@ mod tests {
             ("out.csv.gz", false, "out.csv.gz.recode", "out.errors.parquet"),
             ("a/b/out.parquet", false, "a/b/out.parquet.recode", "a/b/out.errors.parquet"),
             ("/out.parquet", false, "/out.parquet.recode", "/out.errors.parquet"),
+            ("out.2024.csv", false, "out.2024.csv.recode", "out.2024.errors.parquet"),
             ("a/out/", true, "a/out.recode", "a/out/_errors.parquet"),
             ("s3://bucket/a/out", true, "out.recode", "s3://bucket/a/out/_errors.parquet"),
             ("s3://bucket/out.csv", false, "out.csv.recode", "s3://bucket/out.errors.parquet"),

@@ -17,6 +17,8 @@ use crate::registry::directory::sync_folder;
 
 /// What a directory has when it is whole, as Hadoop and Spark know it.
 const SUCCESS: &str = "_SUCCESS";
+/// Where the rows that could not be coded go, in a directory.
+pub const ERRORS: &str = "_errors.parquet";
 
 /// The end of a run.
 pub struct Finish<'a> {
@@ -69,17 +71,29 @@ impl Finish<'_> {
     /// Makes room: what is there was to be replaced, or is what this run itself left when it was cut off here.
     fn replace(&self, output: &str) -> Result<(), RecodeError> {
         if output.starts_with(S3_SCHEME) {
-            return self.buckets.delete(output);
+            return self.replace_objects(output);
         }
         let path = Path::new(output);
         if !path.is_dir() {
             // A file is replaced when the new one has its name; no errors leave no file of them.
             return if output == self.errors { remove(path) } else { Ok(()) };
         }
-        for name in [SUCCESS, "_errors.parquet"] {
+        for name in [SUCCESS, ERRORS] {
             remove(&path.join(name))?;
         }
         remove_parts(path)
+    }
+
+    /// The same in S3: other people's objects beside those of a run stay.
+    fn replace_objects(&self, output: &str) -> Result<(), RecodeError> {
+        let place = output.trim_end_matches('/');
+        for object in self.buckets.list(output)? {
+            let below = object.name.strip_prefix(place).unwrap_or_default();
+            if below.is_empty() || below.strip_prefix('/').is_some_and(is_of_a_run) {
+                self.buckets.delete(&object.name)?;
+            }
+        }
+        Ok(())
     }
 
     /// One file of all of them.
@@ -176,6 +190,17 @@ impl Finish<'_> {
     }
 }
 
+/// Whether a path in an output directory is that of something that a run writes there.
+fn is_of_a_run(path: &str) -> bool {
+    let (folders, name) = path.rsplit_once('/').map_or(("", path), |(folders, name)| (folders, name));
+    let in_layout = folders.is_empty() || folders.split('/').all(|folder| folder.contains('='));
+    in_layout && (is_part(name) || (folders.is_empty() && [SUCCESS, ERRORS].contains(&name)))
+}
+
+fn is_part(name: &str) -> bool {
+    name.starts_with("part-") && Format::of(name).is_some()
+}
+
 fn remove(path: &Path) -> Result<(), RecodeError> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(RecodeError::of_file(path)(error)),
@@ -193,9 +218,24 @@ fn remove_parts(directory: &Path) -> Result<(), RecodeError> {
             remove_parts(&path)?;
             // One that holds something else stays.
             let _ = fs::remove_dir(&path);
-        } else if name.starts_with("part-") && Format::of(&name).is_some() {
+        } else if is_part(&name) {
             remove(&path)?;
         }
     }
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_others_have_in_a_directory_is_not_of_a_run() {
+        for path in ["part-000001.parquet", "_SUCCESS", "_errors.parquet", "nature=10/part-000002.csv.gz"] {
+            assert!(is_of_a_run(path), "{path}");
+        }
+        for path in ["part-1.txt", "notes.csv", "a/part-000001.csv", "nature=10/_SUCCESS", "", "nature=10/x.csv"] {
+            assert!(!is_of_a_run(path), "{path}");
+        }
+    }
 }

@@ -63,7 +63,9 @@ fn local(name: &str, forced: Forced) -> Result<Vec<Input>, RecodeError> {
     paths.sort();
     let mut found = Vec::new();
     for path in paths {
+        let is_hidden = path.file_name().is_some_and(|name| name.to_string_lossy().starts_with(['.', '_']));
         match forced.of(&path.to_string_lossy()) {
+            _ if is_hidden => {}
             _ if path.is_dir() => found.extend(walk(&path, forced)?),
             Some(format) => found.push(file(&path, Some(format))?),
             None => {}

@@ -88,10 +88,10 @@ impl<'a> Parts<'a> {
                 }
             }
         }
-        self.write_errors(coded, numbers, unreadable, end.input)?;
+        let last_error = self.write_errors(coded, numbers, unreadable, end.input)?;
         written.count(&mut self.counts);
         self.end = *end;
-        self.check_errors(unreadable)?;
+        self.check_errors(last_error)?;
         if self.counts.rows >= self.plan.part_rows {
             self.finish_part(false)?;
         }
@@ -120,16 +120,16 @@ impl<'a> Parts<'a> {
         }
     }
 
-    /// The rows that could not be coded, each with its file, its number and the reason.
+    /// The rows that could not be coded, each with its file, its number and the reason; gives the last of them.
     fn write_errors(
         &mut self,
         coded: &CodedChunk,
         numbers: &[u64],
         unreadable: &[UnreadableRow],
         input: usize,
-    ) -> Result<(), RecodeError> {
+    ) -> Result<Option<String>, RecodeError> {
         if coded.faults.is_empty() && unreadable.is_empty() {
-            return Ok(());
+            return Ok(None);
         }
         let number = |place: usize| numbers.get(place).copied().unwrap_or_default();
         let faults = coded.faults.iter().map(|(place, fault)| (number(*place), fault.code(), fault.to_string()));
@@ -150,21 +150,17 @@ impl<'a> Parts<'a> {
             let writer = PartWriter::create(&self.work.path(&name), errors_schema(), &errors_options())?;
             self.errors = Some((name, writer));
         }
-        match &mut self.errors {
-            Some((_, writer)) => Ok(writer.write(&rows)?),
-            None => Ok(()),
+        if let Some((_, writer)) = &mut self.errors {
+            writer.write(&rows)?;
         }
+        Ok(all.last().map(|(row, _, reason)| format!("{file}, row {row}: {reason}")))
     }
 
-    fn check_errors(&self, unreadable: &[UnreadableRow]) -> Result<(), RecodeError> {
+    fn check_errors(&self, last: Option<String>) -> Result<(), RecodeError> {
         let found = self.before.failures() + self.counts.failures();
         match self.max_errors.filter(|allowed| found > *allowed) {
             None => Ok(()),
-            Some(allowed) => {
-                let unread = unreadable.last().map(|row| row.reason.clone());
-                let last = unread.or_else(|| self.counts.errors.keys().next().cloned()).unwrap_or_default();
-                Err(RecodeError::TooManyErrors { found, allowed, last })
-            }
+            Some(allowed) => Err(RecodeError::TooManyErrors { found, allowed, last: last.unwrap_or_default() }),
         }
     }
 

@@ -100,7 +100,10 @@ impl Plan {
         let difference = asked.iter().find(|(name, value)| begun.get(name.as_str()) != Some(value));
         match difference {
             None => Ok(()),
-            Some((field, _)) => Err(RecodeError::AnotherRun { field: field.clone(), work: work.to_owned() }),
+            Some((field, _)) => {
+                let field = if field == "asked" { "model".to_owned() } else { field.clone() };
+                Err(RecodeError::AnotherRun { field, work: work.to_owned() })
+            }
         }
     }
 }

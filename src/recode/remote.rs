@@ -95,23 +95,22 @@ impl Buckets {
         Ok(!self.list(address)?.is_empty())
     }
 
-    /// Sends a file in parts; an upload that was cut off goes on, and another object of this name is replaced.
+    /// Sends a file in parts; an upload that was cut off goes on, and none stays behind.
     pub fn send(&self, path: &Path, record: &FileRecord, address: &str) -> Result<(), RecodeError> {
         let (bucket, key) = parts(address)?;
         let (s3, runtime) = self.bucket(bucket)?;
         let digest = FileDigest { sha256: record.sha256.clone(), bytes: record.bytes };
         File::open(path).map_err(RecodeError::of_file(path))?;
-        runtime.block_on(s3.upload(key, path, &digest, &|_| ())).map_err(RecodeError::of_address(address))
+        runtime.block_on(s3.upload(key, path, &digest, &|_| ())).map_err(RecodeError::of_address(address))?;
+        runtime.block_on(s3.abandon_uploads(key));
+        Ok(())
     }
 
-    /// Deletes what is at an address and below it.
+    /// Deletes an object.
     pub fn delete(&self, address: &str) -> Result<(), RecodeError> {
-        for object in self.list(address)? {
-            let (bucket, key) = parts(&object.name)?;
-            let (s3, runtime) = self.bucket(bucket)?;
-            runtime.block_on(s3.delete(key)).map_err(RecodeError::of_address(&object.name))?;
-        }
-        Ok(())
+        let (bucket, key) = parts(address)?;
+        let (s3, runtime) = self.bucket(bucket)?;
+        runtime.block_on(s3.delete(key)).map_err(RecodeError::of_address(address))
     }
 
     fn bucket(&self, name: &str) -> Result<(S3, Runtime), RecodeError> {

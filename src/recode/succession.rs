@@ -67,7 +67,10 @@ impl Succession {
         let column =
             rows.columns().get(self.column).ok_or_else(|| RecodeError::Internal("a column is lost".to_owned()))?;
         let text = cast(column, &DataType::Utf8).map_err(|error| RecodeError::Internal(error.to_string()))?;
-        let code = |text: Option<&str>| self.known.get(text?.trim());
+        let code = |text: Option<&str>| {
+            let text = text?.trim();
+            self.known.get(text).or_else(|| self.known.get(&text.to_ascii_uppercase()))
+        };
         Ok(text.as_string::<i32>().iter().map(code).collect())
     }
 

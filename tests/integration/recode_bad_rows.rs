@@ -55,7 +55,8 @@ fn bad_rows_are_listed_with_their_file_and_number() {
     let folder = tempfile::tempdir().unwrap();
     let [a, b, output, errors] = ["a.csv", "b.csv", "out.csv", "bad.parquet"].map(|name| path(folder.path(), name));
     let long = "x".repeat(100_000);
-    fs::write(&a, format!("\u{feff}libelle,id\r\n{long},1\r\n\"pain\r\net vin\",2\r\n\"le \"\"fournil\"\"\",3\r\n")).unwrap();
+    fs::write(&a, format!("\u{feff}libelle,id\r\n{long},1\r\n\"pain\r\net vin\",2\r\n\"le \"\"fournil\"\"\",3\r\n"))
+        .unwrap();
     fs::write(&b, b"libelle,id\ncoiffure,4\ncaf\xe9,5\n,6\ntrop,de,cellules\nma\xc3\xa7onnerie,7\n").unwrap();
     let given = [a.as_str(), &b, &output, "--description", "libelle", "--model", "ape-naf2008", "--errors", &errors];
     let summary = recode(&given);

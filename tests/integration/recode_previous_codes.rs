@@ -10,9 +10,11 @@ use crate::recoding::{Row, column, read, recode, write};
 #[test]
 fn a_code_counts_however_it_is_written_and_what_is_none_counts_for_nothing() {
     let folder = tempfile::tempdir().unwrap();
-    let [input, constrained, free] = ["in.parquet", "constrained.ndjson", "free.ndjson"].map(|name| path(folder.path(), name));
+    let [input, constrained, free] =
+        ["in.parquet", "constrained.ndjson", "free.ndjson"].map(|name| path(folder.path(), name));
     // A text that speaks of something else than the code.
-    let row = |(id, old): (i64, &str)| Row { id, libelle: "vente de pain".to_owned(), nature: None, old: old.to_owned() };
+    let row =
+        |(id, old): (i64, &str)| Row { id, libelle: "vente de pain".to_owned(), nature: None, old: old.to_owned() };
     let olds = ["9602A", "96.02A", " 9602A ", "", "  ", "9999Z", "9621H", "96"];
     write(Path::new(&input), &(0..).zip(olds).map(row).collect::<Vec<Row>>());
     let given = ["--description", "libelle", "--model", "ape-naf2025"];

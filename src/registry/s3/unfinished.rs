@@ -56,6 +56,24 @@ impl S3 {
         Ok(upload.tag(number, &part).is_some().then_some(upload))
     }
 
+    /// Gives up every upload under this very key that was begun and not ended: what it holds is paid for until then. Not every server
+    /// tells of them, nor lets everybody do so.
+    pub async fn abandon_uploads(&self, key: &str) {
+        let full = self.full(key);
+        let answer = self.client.list_multipart_uploads().bucket(&self.bucket).prefix(&full).send().await;
+        let answer = match answer {
+            Ok(answer) => answer,
+            Err(error) => return tracing::debug!(key, error = %self.error(key, &error), "no upload is given up"),
+        };
+        for upload in answer.uploads().iter().filter(|upload| upload.key() == Some(full.as_str())) {
+            let Some(id) = upload.upload_id() else { continue };
+            let abort = self.client.abort_multipart_upload().bucket(&self.bucket).key(&full).upload_id(id);
+            if let Err(error) = abort.send().await {
+                tracing::warn!(key, error = %self.error(key, &error), "an upload that was cut off stays");
+            }
+        }
+    }
+
     /// The newest upload under this very key, with its parts.
     async fn newest(&self, key: &str, bytes: u64) -> Result<Option<Unfinished>, RegistryError> {
         let full = self.full(key);
