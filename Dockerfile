@@ -7,11 +7,14 @@
 # authenticates, and on nobody's network but your own: -e CODIF_INSECURE=yes. The operations port, 8081, is not for the public.
 #
 # A closed network names its own copies of the base images: --build-arg RUST_IMAGE=… --build-arg DEBIAN_IMAGE=…
+# For an NVIDIA card an image of its own: --build-arg FEATURES=cuda, with RUST_IMAGE one that has Rust and the CUDA toolkit (and
+# CUDA_COMPUTE_CAP of the card), DEBIAN_IMAGE one with the toolkit's libraries; then --gpus all -e CODIF_DEVICE=cuda:0. We have not built it.
 # BuildKit or buildah is needed (RUN --mount); neither stage installs a package.
 ARG RUST_IMAGE=docker.io/library/rust:1.95-bookworm
 ARG DEBIAN_IMAGE=docker.io/library/debian:bookworm-slim
 
 FROM ${RUST_IMAGE} AS build
+ARG FEATURES=
 WORKDIR /build
 # Without rust-toolchain.toml: it asks for clippy and rustfmt too, which rustup would download. The bench is not built, but cargo
 # wants to see each target whose path Cargo.toml leaves out.
@@ -23,7 +26,7 @@ COPY src src
 RUN --mount=type=cache,id=codif-registry,target=/usr/local/cargo/registry,sharing=locked \
     --mount=type=cache,id=codif-target,target=/build/target,sharing=locked \
     touch src/lib.rs src/main.rs \
-    && cargo build --release --locked --bin codif \
+    && cargo build --release --locked --bin codif --features "${FEATURES}" \
     && cp target/release/codif /usr/local/bin/codif
 
 FROM ${DEBIAN_IMAGE}
