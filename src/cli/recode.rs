@@ -1,30 +1,29 @@
 //! `codif recode`: files of millions of rows coded again.
 
 use std::io::Write;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
 use anyhow::{Context, bail};
-use clap::builder::PossibleValuesParser;
 use indicatif::{ProgressBar, ProgressStyle};
 
-use super::code::threshold;
+mod arguments;
+
 use crate::coding::Coder;
 use crate::config::ModelOptions;
 use crate::nomenclature::Nomenclatures;
-use crate::recode::columns::ColumnNames;
 use crate::recode::error::RecodeError;
 use crate::recode::finish::ERRORS;
-use crate::recode::format::{Compression, Format};
 use crate::recode::inputs::{Forced, inputs};
-use crate::recode::plan::{PART_ROWS, Plan, PlannedModel, Previous};
+use crate::recode::plan::{Plan, PlannedModel};
 use crate::recode::remote::{Buckets, S3_SCHEME};
 use crate::recode::work::begun;
-use crate::recode::{Progress, Recode, RunOptions};
+use crate::recode::{Progress, Recode};
 use crate::registry::ModelReference;
 use crate::serving::Coders;
+use arguments::{Codes, Formats, RecodeColumns, Running, format_of};
 
 /// What `codif recode` takes.
 #[derive(Debug, clap::Args)]
@@ -43,138 +42,6 @@ pub struct RecodeArguments {
     codes: Codes,
     #[command(flatten)]
     running: Running,
-}
-
-/// Which columns hold what; one that is not named is the column called as the field, if there is one.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Columns")]
-struct RecodeColumns {
-    /// Column of the text; repeatable, several are joined
-    #[arg(long, value_name = "COLUMN")]
-    description: Vec<String>,
-    /// Column of further text ("autre nature")
-    #[arg(long, value_name = "COLUMN")]
-    other_nature: Option<String>,
-    /// Column of further text ("précision sur l'activité agricole")
-    #[arg(long, value_name = "COLUMN")]
-    agricultural_detail: Option<String>,
-    /// Column of the kind of registration form
-    #[arg(long, value_name = "COLUMN")]
-    form_type: Option<String>,
-    /// Column of the nature of the activity
-    #[arg(long, value_name = "COLUMN")]
-    nature: Option<String>,
-    /// Column of the event declared
-    #[arg(long, value_name = "COLUMN")]
-    event: Option<String>,
-    /// Column of the surface in square metres
-    #[arg(long, value_name = "COLUMN")]
-    surface: Option<String>,
-    /// Column of the surface class
-    #[arg(long, value_name = "COLUMN")]
-    surface_class: Option<String>,
-    /// Column of the legal category
-    #[arg(long, value_name = "COLUMN")]
-    legal_category: Option<String>,
-    /// Column of permanent (P) or seasonal (S)
-    #[arg(long, value_name = "COLUMN")]
-    permanence: Option<String>,
-    /// Input columns to keep, in this order [default: all of them]
-    #[arg(long, value_name = "COLUMN,…", value_delimiter = ',')]
-    keep: Option<Vec<String>>,
-}
-
-/// How files are written and read.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Formats")]
-struct Formats {
-    /// Format of the inputs, where their names do not say it
-    #[arg(long, value_parser = format_names(), value_name = "FORMAT")]
-    input_format: Option<String>,
-    /// Format of the output, where its name does not say it: csv, tsv, ndjson or parquet [default: parquet, in a directory]
-    #[arg(long, value_parser = format_names(), value_name = "FORMAT")]
-    format: Option<String>,
-    /// Compression of the files of a directory: none, gzip or zstd
-    #[arg(long, value_parser = PossibleValuesParser::new(["none", "gzip", "zstd"]), default_value = "none", value_name = "COMPRESSION")]
-    compression: String,
-    /// What stands between two cells of CSV and TSV [default: comma or semicolon, as the input has it; comma in the output; tab in TSV]
-    #[arg(long, value_parser = delimiter, value_name = "CHARACTER")]
-    delimiter: Option<u8>,
-    /// Lay the output out in folders by the values of this column, as Hive does: COLUMN=VALUE/
-    #[arg(long, value_name = "COLUMN")]
-    partition_by: Option<String>,
-}
-
-/// What a row gets.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Codes")]
-struct Codes {
-    /// How many codes to give
-    #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u16).range(1..=50))]
-    top_k: u16,
-    /// Replaces the models' threshold
-    #[arg(long, value_parser = threshold)]
-    threshold: Option<f64>,
-    /// Column of the code the row had: adds whether the new one agrees with it, or may legally succeed it
-    #[arg(long, value_name = "COLUMN")]
-    previous_code: Option<String>,
-    /// Nomenclature of the code the row had
-    #[arg(long, default_value = "naf2008", value_name = "ID", requires = "previous_code")]
-    previous_nomenclature: String,
-    /// Choose among the legal successors of the code the row had: probabilities are of these alone
-    #[arg(long, requires = "previous_code")]
-    constrain_to_successors: bool,
-}
-
-/// How the run goes.
-#[derive(Debug, clap::Args)]
-#[command(next_help_heading = "Run")]
-struct Running {
-    /// Threads that code [default: as many as there are cores]
-    #[arg(long, value_parser = clap::value_parser!(u16).range(1..), value_name = "COUNT")]
-    threads: Option<u16>,
-    /// Stop when more rows than this cannot be coded
-    #[arg(long, value_name = "COUNT")]
-    max_errors: Option<u64>,
-    /// Where the rows that cannot be coded go [default: OUTPUT.errors.parquet beside the output, _errors.parquet in a directory]
-    #[arg(long, value_name = "FILE")]
-    errors: Option<String>,
-    /// Directory of what is finished so far; the same command goes on from it [default: OUTPUT.recode beside the output]
-    #[arg(long, value_name = "DIRECTORY")]
-    work: Option<PathBuf>,
-    /// Forget what was begun, and begin anew
-    #[arg(long)]
-    restart: bool,
-    /// Replace an output that is there
-    #[arg(long)]
-    overwrite: bool,
-    /// Rows of a part: what is done again at most after a kill
-    #[arg(long, default_value_t = PART_ROWS, value_parser = clap::value_parser!(u64).range(1..), value_name = "ROWS")]
-    part_rows: u64,
-    /// No progress bar
-    #[arg(long)]
-    quiet: bool,
-}
-
-fn format_names() -> PossibleValuesParser {
-    PossibleValuesParser::new(["csv", "tsv", "ndjson", "parquet"])
-}
-
-fn format_of(name: &str) -> Format {
-    match name {
-        "csv" => Format::Csv,
-        "tsv" => Format::Tsv,
-        "ndjson" => Format::Ndjson,
-        _ => Format::Parquet,
-    }
-}
-
-fn delimiter(text: &str) -> Result<u8, String> {
-    match text.as_bytes() {
-        b"\\t" => Ok(b'\t'),
-        [byte] if byte.is_ascii() && !b"\"\r\n".contains(byte) => Ok(*byte),
-        _ => Err("it must be one ASCII character, such as ; or \\t".to_owned()),
-    }
 }
 
 /// Codes the files; the summary is printed as one JSON object.
@@ -285,84 +152,10 @@ fn load(mut models: ModelOptions, before: Option<&Plan>) -> anyhow::Result<Vec<A
     Ok(coders.iter().map(|(_, served)| Arc::clone(&served.coder)).collect())
 }
 
-impl RecodeColumns {
-    fn split(self) -> (Option<Vec<String>>, ColumnNames) {
-        let names = ColumnNames {
-            description: self.description,
-            other_nature: self.other_nature,
-            agricultural_detail: self.agricultural_detail,
-            form_type: self.form_type,
-            nature: self.nature,
-            event: self.event,
-            surface: self.surface,
-            surface_class: self.surface_class,
-            legal_category: self.legal_category,
-            permanence: self.permanence,
-        };
-        (self.keep, names)
-    }
-}
-
-impl Formats {
-    /// Format and compression of the output, and whether it is a directory.
-    fn output(&self, output: &str) -> anyhow::Result<(Format, Compression, bool)> {
-        let named = Format::of(output).filter(|_| !output.ends_with('/') && !Path::new(output).is_dir());
-        let given = self.format.as_deref().map(format_of);
-        let compression = match self.compression.as_str() {
-            "gzip" => Compression::Gzip,
-            "zstd" => Compression::Zstd,
-            _ => Compression::None,
-        };
-        match (named, &self.partition_by) {
-            (Some(_), Some(_)) => bail!("{output} is a file: --partition-by needs a directory"),
-            (Some((format, _)), None) if given.is_some_and(|given| given != format) => {
-                bail!("{output} says another format than --format")
-            }
-            (Some((format, by_name)), None) => Ok((format, by_name, false)),
-            (None, _) if given.is_none() && is_unknown_file(output) => {
-                bail!(
-                    "{output}: its ending says no format that codif writes; for a directory of this name end it with /"
-                )
-            }
-            (None, _) => Ok((given.unwrap_or(Format::Parquet), compression, true)),
-        }
-    }
-}
-
-impl Codes {
-    fn previous(&self) -> anyhow::Result<Option<Previous>> {
-        let Some(column) = &self.previous_code else { return Ok(None) };
-        Nomenclatures::embedded()?.nomenclature(&self.previous_nomenclature)?;
-        Ok(Some(Previous {
-            column: column.clone(),
-            nomenclature: self.previous_nomenclature.clone(),
-            constrain: self.constrain_to_successors,
-        }))
-    }
-}
-
-impl Running {
-    fn options(&self) -> RunOptions {
-        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
-        RunOptions {
-            threads: self.threads.map_or_else(cores, usize::from),
-            max_errors: self.max_errors,
-            restart: self.restart,
-            overwrite: self.overwrite,
-        }
-    }
-}
-
 /// Whether both are one file.
 fn is_same(input: &str, output: &str) -> bool {
     let real = |path: &str| std::fs::canonicalize(path).ok();
     input == output || real(input).is_some_and(|input| real(output) == Some(input))
-}
-
-/// Whether the name of an output ends like that of a file, of a format that is not written.
-fn is_unknown_file(output: &str) -> bool {
-    let name = output.rsplit('/').next().unwrap_or_default();
-    Path::new(name).extension().is_some() && !Path::new(output).is_dir()
 }
 
 /// The work place of an output: beside it, or here for one in S3.
@@ -400,11 +193,5 @@ mod tests {
         ] {
             assert_eq!((work_of(output), errors_of(output, is_directory)), (work.into(), errors.to_owned()));
         }
-    }
-
-    #[test]
-    fn a_delimiter_is_one_character() {
-        assert_eq!([";", "\\t", "|"].map(|text| delimiter(text).unwrap()), [b';', b'\t', b'|']);
-        assert!(["", ";;", "é", "\"", "\n"].into_iter().all(|text| delimiter(text).is_err()));
     }
 }
