@@ -19,6 +19,9 @@ pub mod training;
 // What codes files of millions of rows.
 pub mod recode;
 
+// What outlives the process.
+pub mod store;
+
 // What serves them.
 pub mod config;
 pub mod http;
