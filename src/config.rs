@@ -5,6 +5,7 @@
 //! (`AUTH_API`, `API_…`), `CODIF_MODELS`, `CODIF_LOG` and `OTEL_EXPORTER_OTLP_ENDPOINT`. A flag wins over the environment, the environment over the file ([`layers`]).
 
 pub mod effective;
+pub mod jobs;
 pub mod keys;
 pub mod layers;
 pub mod registry;
@@ -34,6 +35,9 @@ pub struct ServeOptions {
     /// The Sirene routes.
     #[command(flatten)]
     pub sirene: SireneOptions,
+    /// Files coded in the background.
+    #[command(flatten)]
+    pub jobs: jobs::JobOptions,
     /// Who may call.
     #[command(flatten)]
     pub auth: AuthOptions,

@@ -5,6 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use axum::Router;
+use axum::extract::DefaultBodyLimit;
 use axum::http::{HeaderName, HeaderValue};
 use axum::response::Response;
 use axum::routing::get;
@@ -23,6 +24,7 @@ pub mod body;
 pub mod code;
 pub mod error;
 pub mod front;
+pub mod jobs;
 pub mod lifecycle;
 pub mod models;
 pub mod nomenclatures;
@@ -33,6 +35,7 @@ pub mod server;
 pub mod sirene;
 
 use crate::config::ServeOptions;
+use crate::jobs::opening::Desks;
 use crate::serving::Coders;
 use crate::serving::admission::Budget;
 use crate::serving::desk::Desk;
@@ -60,6 +63,8 @@ pub struct Application {
     pub sirene: sirene::route_coder::Settings,
     /// Origins whose pages may call.
     pub cors_origins: Vec<String>,
+    /// Where jobs are asked for, if any are taken.
+    pub jobs: Option<Desks>,
 }
 
 /// How much is taken in one request.
@@ -77,6 +82,8 @@ pub struct Limits {
     pub text: usize,
     /// Deepest JSON.
     pub json_depth: usize,
+    /// Largest upload of a job, in bytes.
+    pub upload: usize,
     /// Longest time for a body.
     pub body_patience: Duration,
 }
@@ -108,6 +115,7 @@ impl Application {
                 sirene_activities: limits.sirene_activities,
                 text: limits.text,
                 json_depth: limits.json_depth,
+                upload: bytes(options.jobs.upload),
                 body_patience: options.patience.body,
             },
             sirene: sirene::route_coder::Settings {
@@ -115,6 +123,7 @@ impl Application {
                 round: options.sirene.round,
             },
             cors_origins: options.listen.cors_origins.clone(),
+            jobs: None,
         })
     }
 }
@@ -129,11 +138,23 @@ fn own_routes() -> OpenApiRouter<App> {
         .routes(routes!(nomenclatures::one_code))
 }
 
+/// The routes of jobs, of which one takes files.
+fn job_routes() -> OpenApiRouter<App> {
+    OpenApiRouter::new()
+        .routes(routes!(jobs::submit, jobs::list))
+        .routes(routes!(jobs::one, jobs::delete))
+        .routes(routes!(jobs::cancel))
+        .routes(routes!(jobs::made::result))
+        .routes(routes!(jobs::made::errors))
+}
+
 /// The public port: page, API, Sirene routes and the documentation.
 pub fn public(app: App) -> impl Answers<Body = impl Sendable> {
     let (own, _) = own_routes().split_for_parts();
+    let (jobs, _) = job_routes().split_for_parts();
     let (sirene, _) = sirene::routes().split_for_parts();
     let routes = bounded(own, app.limits.body)
+        .merge(bounded(jobs.layer(DefaultBodyLimit::disable()), app.limits.upload))
         .merge(bounded(sirene, app.limits.sirene_body))
         .merge(SwaggerUi::new("/docs").url("/openapi.json", openapi()))
         .route("/", get(page::page_or_model))
@@ -154,6 +175,7 @@ fn bounded(routes: Router<App>, largest: usize) -> Router<App> {
 pub fn openapi() -> utoipa::openapi::OpenApi {
     let mut document = openapi::description();
     document.merge(own_routes().into_openapi());
+    document.merge(job_routes().into_openapi());
     document.merge(sirene::openapi());
     openapi::with_common_answers(document)
 }

@@ -25,6 +25,7 @@ pub mod store;
 // What serves them.
 pub mod config;
 pub mod http;
+pub mod jobs;
 pub mod serving;
 pub mod telemetry;
 pub mod ui;

@@ -1,6 +1,8 @@
 //! What holds for the whole process: its allocator, and how many threads candle takes. With a hint to the processor
 //! (`coding/wide.rs`) and the call of the kernel of the feature `cuda`, the only `unsafe` there is.
 
+use thread_priority::{ThreadPriority, set_current_thread_priority};
+
 /// Gives memory back to the system after a big request, and scales over threads better than the system's own.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
@@ -36,6 +38,13 @@ pub fn take_large_pages<T>(room: &mut Vec<T>) {
                 tracing::debug!(%error, "no large pages");
             }
         }
+    }
+}
+
+/// Gives the calling thread the lowest priority, so that whatever else is to be done comes first.
+pub fn give_way() {
+    if let Err(error) = set_current_thread_priority(ThreadPriority::Min) {
+        tracing::warn!(?error, "a thread of background work keeps the usual priority");
     }
 }
 

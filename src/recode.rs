@@ -35,6 +35,7 @@ use rayon::prelude::*;
 
 use crate::coding::{Coder, CodingOptions};
 use crate::nomenclature::Nomenclatures;
+use crate::process::give_way;
 use answer_columns::Shape;
 use chunk::{ChunkCoder, ChunkSettings};
 use error::RecodeError;
@@ -77,6 +78,8 @@ pub struct RunOptions {
     pub restart: bool,
     /// Whether an output that is there is replaced.
     pub overwrite: bool,
+    /// Whether everything else that runs on the machine comes first.
+    pub in_background: bool,
 }
 
 /// How far a run is.
@@ -171,7 +174,13 @@ impl Recode {
     ) -> Result<(), RecodeError> {
         let threads = self.options.threads.max(1);
         let together = (2 * threads).min(MOST_TOGETHER);
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
+        let is_background = self.options.in_background;
+        let started = move |_| {
+            if is_background {
+                give_way()
+            }
+        };
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).start_handler(started).build();
         let pool = pool.map_err(|error| RecodeError::Internal(format!("no threads: {error}")))?;
         let start = finished.last().map_or_else(Place::default, |part| part.end);
         let mut counts = Counts::default();
@@ -181,8 +190,14 @@ impl Recode {
         std::thread::scope(|scope| {
             let (read, chunks) = sync_channel::<Result<Read, RecodeError>>(together);
             let (coded, to_write) = sync_channel::<Vec<Written>>(1);
-            scope.spawn(move || inputs.read(start, &read));
-            let writer = scope.spawn(move || write(parts, &to_write));
+            scope.spawn(move || {
+                started(0);
+                inputs.read(start, &read);
+            });
+            let writer = scope.spawn(move || {
+                started(0);
+                write(parts, &to_write)
+            });
             let outcome = loop {
                 let group: Result<Vec<Read>, RecodeError> = chunks.iter().take(together).collect();
                 let group = match group {

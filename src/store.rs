@@ -117,6 +117,9 @@ async fn open_file(path: &Path, place: &str) -> Result<Database, StoreError> {
     }
     let tables = migrator(include_str!("../migrations/sqlite/0001_jobs.sql"));
     tables.run(&pool).await.map_err(|source| StoreError::of_migration(place, source))?;
+    // Whoever held a job is gone, for the file is ours: nobody waits for the end of a lease after a restart.
+    let left = "UPDATE jobs SET held_until = 0 WHERE state = 'running'";
+    sqlx::query(left).execute(&pool).await.map_err(|source| StoreError::of(place, source))?;
     Ok(Database::Sqlite { pool, _held: held })
 }
 
@@ -186,6 +189,7 @@ mod tests {
 
     use super::*;
     use crate::registry::error::in_one_line;
+    use crate::store::job::JobId;
 
     fn file(folder: &tempfile::TempDir) -> StoreLocation {
         StoreLocation::File(folder.path().join("jobs.sqlite"))
@@ -225,7 +229,9 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let location = StoreLocation::File(folder.path().join("made/when/missing/jobs.sqlite"));
         let store = Store::open(&location).await.unwrap();
-        let job = store.jobs().insert(&json!({"rows": "é"}), Some("batch"), Timestamp::UNIX_EPOCH).await.unwrap();
+        let job =
+            store.jobs().insert(&JobId::random(), &json!({"rows": "é"}), Some("batch"), Timestamp::UNIX_EPOCH).await;
+        let job = job.unwrap();
         store.close().await;
         drop(store);
         let store = Store::open(&location).await.unwrap();
@@ -261,7 +267,8 @@ mod tests {
         fs::remove_file(&path).unwrap();
         let store = Store::open(&file(&folder)).await.unwrap();
         for _ in 0..100 {
-            store.jobs().insert(&json!("x".repeat(1000)), None, Timestamp::UNIX_EPOCH).await.unwrap();
+            let request = json!("x".repeat(1000));
+            store.jobs().insert(&JobId::random(), &request, None, Timestamp::UNIX_EPOCH).await.unwrap();
         }
         store.close().await;
         drop(store);

@@ -15,7 +15,7 @@ use crate::coding::Coder;
 use crate::config::ModelOptions;
 use crate::nomenclature::Nomenclatures;
 use crate::recode::error::RecodeError;
-use crate::recode::finish::ERRORS;
+use crate::recode::finish::errors_beside;
 use crate::recode::inputs::{Forced, inputs};
 use crate::recode::plan::{Plan, PlannedModel};
 use crate::recode::remote::{Buckets, S3_SCHEME};
@@ -107,11 +107,7 @@ impl RecodeArguments {
         let coders = load(models, before.as_ref())?;
         let (keep, columns) = columns.split();
         let previous = codes.previous()?;
-        let errors = running.errors.clone().unwrap_or_else(|| errors_of(&output, is_directory));
-        let planned = |coder: &Arc<Coder>| PlannedModel {
-            version: coder.model.to_string(),
-            nomenclature: coder.nomenclature.id().to_owned(),
-        };
+        let errors = running.errors.clone().unwrap_or_else(|| errors_beside(&output, is_directory));
         let plan = Plan {
             codif: env!("CARGO_PKG_VERSION").to_owned(),
             inputs,
@@ -122,7 +118,7 @@ impl RecodeArguments {
             is_directory,
             partition_by: formats.partition_by,
             asked,
-            models: coders.iter().map(planned).collect(),
+            models: coders.iter().map(|coder| PlannedModel::of(coder)).collect(),
             columns,
             keep,
             top_k: usize::from(codes.top_k),
@@ -165,17 +161,6 @@ fn work_of(output: &str) -> PathBuf {
     PathBuf::from(format!("{beside}.recode"))
 }
 
-/// Where the rows that cannot be coded go.
-fn errors_of(output: &str, is_directory: bool) -> String {
-    let output = output.trim_end_matches('/');
-    if is_directory {
-        return format!("{output}/{ERRORS}");
-    }
-    let endings = [".gz", ".zst", ".csv", ".tsv", ".ndjson", ".jsonl", ".parquet"];
-    let stem = endings.iter().fold(output, |stem, ending| stem.strip_suffix(ending).unwrap_or(stem));
-    format!("{stem}.errors.parquet")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -191,7 +176,7 @@ mod tests {
             ("s3://bucket/a/out", true, "out.recode", "s3://bucket/a/out/_errors.parquet"),
             ("s3://bucket/out.csv", false, "out.csv.recode", "s3://bucket/out.errors.parquet"),
         ] {
-            assert_eq!((work_of(output), errors_of(output, is_directory)), (work.into(), errors.to_owned()));
+            assert_eq!((work_of(output), errors_beside(output, is_directory)), (work.into(), errors.to_owned()));
         }
     }
 }

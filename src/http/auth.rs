@@ -68,6 +68,10 @@ pub enum AccessError {
     },
 }
 
+/// Who calls, by the name of its key; nobody's where nobody is asked.
+#[derive(Clone)]
+pub struct Caller(pub Option<Arc<str>>);
+
 /// How a caller was recognised.
 enum Credentials<'a> {
     Basic,

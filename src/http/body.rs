@@ -90,8 +90,8 @@ async fn read(mut body: Body, memory: &mut Share) -> Result<Bytes, Problem> {
 }
 
 /// Why a body could not be read: too large, or cut short, or not what its encoding says.
-fn fault(error: &axum::Error) -> Problem {
-    let mut causes = std::iter::successors(error.source(), |&cause| cause.source());
+pub fn fault(error: &(dyn Error + 'static)) -> Problem {
+    let mut causes = std::iter::successors(Some(error), |&cause| cause.source());
     if causes.any(|cause| cause.is::<LengthLimitError>()) {
         return Problem::body_too_large();
     }

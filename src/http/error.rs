@@ -12,6 +12,9 @@ use axum::response::{IntoResponse, Response};
 use serde::Serialize;
 use utoipa::ToSchema;
 
+use crate::jobs::error::JobError;
+use crate::recode::error::RecodeError;
+use crate::registry::error::in_one_line;
 use crate::serving::admission::Exhausted;
 use crate::serving::pool::Panicked;
 use crate::telemetry::Metrics;
@@ -148,6 +151,14 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "not_ready", detail)
     }
 
+    /// What codif needs for the answer cannot be reached now.
+    pub fn unavailable(error: impl Display) -> Self {
+        let detail = "what codif needs for this answer cannot be reached now: try again in a moment";
+        let mut problem = Self::new(StatusCode::SERVICE_UNAVAILABLE, "unavailable", detail);
+        problem.headers.push((RETRY_AFTER, HeaderValue::from_static("5")));
+        Self { cause: Some(error.to_string().into()), ..problem }
+    }
+
     /// What was asked for could not be put in service.
     pub fn reload_failed(detail: impl Into<String>) -> Self {
         Self::new(StatusCode::BAD_GATEWAY, "reload_failed", detail)
@@ -192,6 +203,27 @@ impl From<Exhausted> for Problem {
     fn from(_: Exhausted) -> Self {
         let detail = "too much is in work: try again in a moment";
         Self::too_many_requests("overloaded", detail, Duration::from_secs(1))
+    }
+}
+
+impl From<JobError> for Problem {
+    fn from(error: JobError) -> Self {
+        let detail = error.to_string();
+        match error {
+            JobError::Unknown(_) => Self::unknown("unknown_job", "there is no job of this name"),
+            JobError::Invalid { code, .. } => Self::invalid(code, detail),
+            JobError::Forbidden(_) => Self::new(StatusCode::FORBIDDEN, "forbidden_address", detail),
+            JobError::TooManyWaiting(_) => Self::too_many_requests("too_many_jobs", detail, Duration::from_secs(60)),
+            JobError::NotFinished(_) => Self::new(StatusCode::CONFLICT, "job_not_finished", detail),
+            JobError::NotEnded(_) => Self::new(StatusCode::CONFLICT, "job_not_ended", detail),
+            JobError::NothingMade => Self::unknown("nothing_made", detail),
+            JobError::Elsewhere(_) => Self::new(StatusCode::CONFLICT, "result_elsewhere", detail),
+            JobError::NoRoom => Self::new(StatusCode::INSUFFICIENT_STORAGE, "no_room", detail),
+            JobError::Store(error) if error.may_pass() => Self::unavailable(in_one_line(&error)),
+            JobError::Store(error) => Self::internal(in_one_line(&error)),
+            JobError::Place(RecodeError::Remote { error, .. }) if error.may_pass() => Self::unavailable(detail),
+            JobError::Place(_) | JobError::Internal(_) => Self::internal(detail),
+        }
     }
 }
 

@@ -22,6 +22,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 use tower_http::trace::TraceLayer;
 
 use super::answering::Activities;
+use super::auth::Caller;
 use super::error::{self, FailureCode, Problem};
 use super::server::accept::{Answers, Sendable};
 use super::{App, sirene};
@@ -64,13 +65,16 @@ pub fn around_all(router: Router, app: &App) -> impl Answers<Body = impl Sendabl
 }
 
 /// Counts, times and logs the request under its route, and gives a refusal the form of its route.
-async fn observe(State(app): State<App>, request: Request, next: Next) -> Response {
+async fn observe(State(app): State<App>, mut request: Request, next: Next) -> Response {
     let start = Instant::now();
     let seen = Seen::of(&request);
     app.metrics.requests_in_flight.inc();
     let mut landing = Landing { app: &app, seen: &seen, start, answered: false };
     let (caller, response) = match app.access.check(request.headers(), Scope::Code) {
-        Ok(caller) => (caller, next.run(request).await),
+        Ok(caller) => {
+            request.extensions_mut().insert(Caller(caller.clone()));
+            (caller, next.run(request).await)
+        }
         Err(problem) => (None, problem.into_response()),
     };
     let mut response = error::in_our_form(response);
@@ -208,7 +212,7 @@ fn cors(origins: &[String]) -> Option<CorsLayer> {
     let origins: Vec<HeaderValue> = origins.iter().filter_map(|origin| HeaderValue::from_str(origin).ok()).collect();
     let headers = [CONTENT_TYPE, AUTHORIZATION, HeaderName::from_static("x-api-key")];
     let open = |origins| CorsLayer::new().allow_origin(AllowOrigin::list(origins)).allow_headers(headers);
-    (!origins.is_empty()).then(|| open(origins).allow_methods([Method::GET, Method::POST]))
+    (!origins.is_empty()).then(|| open(origins).allow_methods([Method::GET, Method::POST, Method::DELETE]))
 }
 
 #[cfg(test)]

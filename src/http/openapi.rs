@@ -12,6 +12,7 @@ use utoipa::openapi::{Content, OpenApi, Ref, ResponseBuilder};
     ),
     tags(
         (name = "coding", description = "From activities to codes"),
+        (name = "jobs", description = "Files coded in the background"),
         (name = "nomenclatures", description = "The codes, their titles and their tree"),
         (name = "models", description = "What codes"),
         (name = "sirene", description = "The contract of the service before codif; docs/SIRENE.md has its table")
@@ -45,7 +46,7 @@ pub fn with_common_answers(mut document: OpenApi) -> OpenApi {
             false => ("application/problem+json", "Problem"),
         };
         let named = path.starts_with("/{nomenclature}").then_some(("404", "No model serves this nomenclature"));
-        for operation in [&mut item.get, &mut item.post].into_iter().flatten() {
+        for operation in [&mut item.get, &mut item.post, &mut item.delete].into_iter().flatten() {
             let body = with_body.into_iter().filter(|_| operation.request_body.is_some());
             for (status, description) in common.into_iter().chain(body.collect::<Vec<_>>()).chain(named) {
                 let response = ResponseBuilder::new()

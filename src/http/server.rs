@@ -23,6 +23,8 @@ use super::{Application, public};
 use crate::config::effective::Effective;
 use crate::config::keys::KeyEntry;
 use crate::config::{ReloadOptions, ServeOptions};
+use crate::jobs::opening::Opening;
+use crate::jobs::workers::Workers;
 use crate::serving::Coders;
 use crate::serving::loading::Loader;
 use crate::serving::reload::{Followed, Reloader};
@@ -43,18 +45,20 @@ pub struct Server {
     options: ServeOptions,
     access: Access,
     configuration: Effective,
+    jobs: Option<Opening>,
 }
 
 impl Server {
-    /// Checks who may call what before anything is opened.
+    /// Checks who may call what, and where jobs are to be, before anything is opened.
     pub fn new(options: ServeOptions, keys: &[KeyEntry], configuration: Effective) -> anyhow::Result<Self> {
         let access = Access::new(&options.auth, keys, &options.listen)?;
-        Ok(Self { options, access, configuration })
+        let jobs = Opening::of(&options)?;
+        Ok(Self { options, access, configuration, jobs })
     }
 
     /// Opens both ports, loads the models and serves until SIGTERM or Ctrl-C. The operations port answers from the start
     /// to the end, so that a slow start or a long drain can be seen.
-    pub async fn serve(self) -> anyhow::Result<ExitCode> {
+    pub async fn serve(mut self) -> anyhow::Result<ExitCode> {
         let telemetry = start_logs(&self.options.telemetry)?;
         let metrics = Arc::new(Metrics::new().context("cannot set up the metrics")?);
         let lifecycle = Lifecycle::default();
@@ -98,7 +102,12 @@ impl Server {
         following.0.get_or_init(|| Arc::clone(&reloader));
         tokio::spawn(Arc::clone(&reloader).follow(self.options.reload.interval));
         tokio::spawn(look_at_hang_ups(hang_ups, reloader));
-        let app = Application::new(&self.options, self.access.clone(), coders, metrics.clone())?;
+        let mut app = Application::new(&self.options, self.access.clone(), Arc::clone(&coders), metrics.clone())?;
+        let workers = match self.jobs.take() {
+            Some(opening) => Some(Workers::start(opening, &coders, &metrics).await?),
+            None => None,
+        };
+        app.jobs = workers.as_ref().map(Workers::desks);
         let reception = Reception {
             service: public(Arc::new(app)),
             connections: connections_allowed(self.options.limits.connections),
@@ -112,6 +121,9 @@ impl Server {
         eprintln!("codif: page and API on http://{address}, operations on http://{operations_address}");
 
         let status = self.receive_until_stopped(reception, public_listener, &lifecycle, &mut signals).await;
+        if let Some(workers) = workers {
+            workers.stop().await;
+        }
         close_operations.send_replace(true);
         let _ = operations.await;
         Ok(status)

@@ -2,7 +2,8 @@
 
 use arrow_array::{Array, RecordBatch, StringArray};
 use arrow_schema::{ArrowError, DataType, Schema};
-use serde::{Deserialize, Serialize};
+use serde::{Deserialize, Deserializer, Serialize};
+use utoipa::ToSchema;
 
 use crate::coding::activity::{Activity, ActivityError, RawActivity, trimmed};
 use surfaces::Surfaces;
@@ -15,10 +16,12 @@ mod texts;
 const MOST_LISTED: usize = 30;
 
 /// The columns a user names. A field without name is read from the column that is called as the field, if there is one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
+#[serde(default, deny_unknown_fields)]
 pub struct ColumnNames {
-    /// What the founder typed; several are joined with a space.
+    /// What the founder typed: a column, or several that are joined with a space.
+    #[schema(value_type = OneOrSeveral)]
+    #[serde(deserialize_with = "one_or_several")]
     pub description: Vec<String>,
     /// Further free text.
     pub other_nature: Option<String>,
@@ -38,6 +41,23 @@ pub struct ColumnNames {
     pub legal_category: Option<String>,
     /// Permanent or seasonal.
     pub permanence: Option<String>,
+}
+
+/// A column, or several.
+#[derive(Deserialize, ToSchema)]
+#[serde(untagged)]
+enum OneOrSeveral {
+    /// One.
+    One(String),
+    /// Several.
+    Several(Vec<String>),
+}
+
+fn one_or_several<'de, D: Deserializer<'de>>(names: D) -> Result<Vec<String>, D::Error> {
+    Ok(match OneOrSeveral::deserialize(names)? {
+        OneOrSeveral::One(name) => vec![name],
+        OneOrSeveral::Several(names) => names,
+    })
 }
 
 /// Why the columns of a table cannot be used.

@@ -18,7 +18,7 @@ use crate::registry::directory::sync_folder;
 /// What a directory has when it is whole, as Hadoop and Spark know it.
 const SUCCESS: &str = "_SUCCESS";
 /// Where the rows that could not be coded go, in a directory.
-pub const ERRORS: &str = "_errors.parquet";
+const ERRORS: &str = "_errors.parquet";
 
 /// The end of a run.
 pub struct Finish<'a> {
@@ -41,6 +41,17 @@ pub fn is_there(output: &str, buckets: &Buckets) -> Result<bool, RecodeError> {
     // An empty directory is a place to write to.
     let empty = || fs::read_dir(path).is_ok_and(|mut entries| entries.next().is_none());
     Ok(path.exists() && !empty())
+}
+
+/// Where the rows that cannot be coded go, unless told otherwise: beside a file, in a directory.
+pub fn errors_beside(output: &str, is_directory: bool) -> String {
+    let output = output.trim_end_matches('/');
+    if is_directory {
+        return format!("{output}/{ERRORS}");
+    }
+    let endings = [".gz", ".zst", ".csv", ".tsv", ".ndjson", ".jsonl", ".parquet"];
+    let stem = endings.iter().fold(output, |stem, ending| stem.strip_suffix(ending).unwrap_or(stem));
+    format!("{stem}.errors.parquet")
 }
 
 impl Finish<'_> {

@@ -1,9 +1,10 @@
 //! What a file holds and how it is compressed, by the ending of its name.
 
 use serde::{Deserialize, Serialize};
+use utoipa::ToSchema;
 
 /// How rows are written in a file.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Format {
     /// Columns between commas or semicolons, quoted where needed; the first line names them.
@@ -17,7 +18,7 @@ pub enum Format {
 }
 
 /// How a whole file is compressed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "kebab-case")]
 pub enum Compression {
     /// Not at all.

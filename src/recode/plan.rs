@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use super::columns::ColumnNames;
 use super::error::RecodeError;
 use super::format::{Compression, Format};
+use crate::coding::Coder;
 
 /// Input rows of a chunk: what is read, coded and written at once.
 pub const CHUNK_ROWS: usize = 2048;
@@ -73,6 +74,13 @@ pub struct PlannedModel {
     pub version: String,
     /// The nomenclature it codes in.
     pub nomenclature: String,
+}
+
+impl PlannedModel {
+    /// The version of a coder.
+    pub fn of(coder: &Coder) -> Self {
+        Self { version: coder.model.to_string(), nomenclature: coder.nomenclature.id().to_owned() }
+    }
 }
 
 /// The codes that the rows had before.

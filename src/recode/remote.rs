@@ -129,7 +129,7 @@ impl Buckets {
 }
 
 /// Bucket and key of an address.
-fn parts(address: &str) -> Result<(&str, &str), RecodeError> {
+pub fn parts(address: &str) -> Result<(&str, &str), RecodeError> {
     let rest = address.strip_prefix(S3_SCHEME).unwrap_or(address);
     let (bucket, key) = rest.split_once('/').unwrap_or((rest, ""));
     if bucket.is_empty() {

@@ -23,6 +23,7 @@ use aws_sdk_s3::operation::get_object::GetObjectOutput;
 use aws_sdk_s3::operation::head_object::HeadObjectOutput;
 use aws_sdk_s3::operation::list_objects_v2::ListObjectsV2Error;
 use bytes::Bytes;
+use futures_util::{Stream, stream};
 
 use super::error::RegistryError;
 use super::object::{Condition, LARGEST_SMALL, Listed, Tag};
@@ -135,6 +136,26 @@ impl S3 {
             Some(announced) if announced != bytes.len() as u64 => Err(self.short(bytes.len() as u64, announced)),
             _ => Ok((bytes, tag)),
         }
+    }
+
+    /// An object as it comes, for whoever passes it on: its size, and its pieces. What is cut is not repeated.
+    pub async fn stream(
+        &self,
+        key: &str,
+    ) -> Result<(u64, impl Stream<Item = Result<Bytes, RegistryError>> + use<>), RegistryError> {
+        let answer = match self.client.get_object().bucket(&self.bucket).key(self.full(key)).send().await {
+            Ok(answer) => answer,
+            Err(error) if is_missing(&error) => return Err(RegistryError::NoFile(self.named(key))),
+            Err(error) => return Err(self.error(key, &error)),
+        };
+        let bytes = answer.content_length().and_then(|bytes| u64::try_from(bytes).ok());
+        let bytes = bytes.ok_or_else(|| self.unexpected(format!("{} without its size", self.named(key))))?;
+        let s3 = self.clone();
+        let pieces = stream::unfold(answer.body, move |mut body| {
+            let s3 = s3.clone();
+            async move { body.next().await.map(|piece| (piece.map_err(|error| s3.cut(&error)), body)) }
+        });
+        Ok((bytes, pieces))
     }
 
     /// See [`super::objects::Objects::put`].

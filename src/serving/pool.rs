@@ -8,8 +8,9 @@
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
-use thread_priority::{ThreadPriority, set_current_thread_priority};
 use tokio::sync::{Semaphore, oneshot};
+
+use crate::process::give_way;
 
 /// Threads, and whose turn it is.
 #[derive(Clone)]
@@ -26,11 +27,7 @@ impl Pool {
     /// For big requests: as many threads as cores, of the lowest priority.
     pub fn of_big_requests() -> Result<Self, rayon::ThreadPoolBuildError> {
         let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        Self::new("big", cores, || {
-            if let Err(error) = set_current_thread_priority(ThreadPriority::Min) {
-                tracing::warn!(?error, "the threads of big requests keep the usual priority");
-            }
-        })
+        Self::new("big", cores, give_way)
     }
 
     /// For long requests: one thread of the usual priority.

@@ -7,10 +7,10 @@ use std::sync::mpsc::{Receiver, SyncSender, sync_channel};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
-use thread_priority::{ThreadPriority, set_current_thread_priority};
 
 use crate::coding::activity::Activity;
 use crate::coding::{Coder, Coding, CodingOptions, Label, ModelVersion};
+use crate::process::give_way;
 use crate::telemetry::Metrics;
 
 /// Pieces that may wait for the shadow's thread, and about how many bytes of activities in all.
@@ -164,9 +164,7 @@ impl Shadow {
 }
 
 fn work(receiver: &Receiver<Piece>, waiting: &AtomicUsize, metrics: &Metrics) {
-    if let Err(error) = set_current_thread_priority(ThreadPriority::Min) {
-        tracing::warn!(?error, "the thread of shadows keeps the usual priority");
-    }
+    give_way();
     while let Ok(piece) = receiver.recv() {
         waiting.fetch_sub(piece.bytes, Ordering::Relaxed);
         let Ok(compared) = super::pool::caught(|| compare(&piece, metrics)) else { continue };

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 use sqlx::{ColumnIndex, Decode, FromRow, Row, Type};
+use utoipa::ToSchema;
 
 /// A job, as the store has it. Times are whole milliseconds.
 #[derive(Clone, Debug, PartialEq)]
@@ -47,7 +48,7 @@ impl Job {
 }
 
 /// Where a job stands.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum JobState {
     /// It waits for a worker.
@@ -83,14 +84,17 @@ impl JobState {
 }
 
 /// How far a job is.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize, Deserialize, ToSchema)]
+#[schema(as = JobProgress)]
 pub struct Progress {
-    /// Rows that are coded.
-    pub rows_done: u64,
-    /// Rows that there are, once that is known.
-    pub rows_total: Option<u64>,
-    /// Rows among those done whose code needs no person.
-    pub automatic: u64,
+    /// Rows that were read.
+    pub rows: u64,
+    /// Rows among them that could not be coded.
+    pub failed: u64,
+    /// Share of the codings, in all nomenclatures, that need no person.
+    pub automatic_rate: f64,
+    /// Share of the input that was read, 0 to 1.
+    pub share: f64,
 }
 
 /// Name of a job: 32 hexadecimal digits that nobody guesses. It is safe as a name of a file.

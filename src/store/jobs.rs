@@ -41,12 +41,24 @@ impl Jobs {
         Self { store }
     }
 
-    /// Puts a job at the end of the queue.
-    pub async fn insert(&self, request: &Value, owner: Option<&str>, now: Timestamp) -> Result<Job, StoreError> {
-        let (id, progress) = (JobId::random(), json(&Progress::default()));
+    /// Puts a job at the end of the queue, under a name that no other has.
+    pub async fn insert(
+        &self,
+        id: &JobId,
+        request: &Value,
+        owner: Option<&str>,
+        now: Timestamp,
+    ) -> Result<Job, StoreError> {
+        let progress = json(&Progress::default());
         let jobs: Vec<Job> =
             ask!(self.store, INSERT, id.as_str(), now.as_millisecond(), owner, request.to_string(), &progress)?;
         first(jobs).ok_or_else(|| StoreError::of(&self.store.place, sqlx::Error::RowNotFound))
+    }
+
+    /// How many jobs wait for a worker.
+    pub async fn waiting(&self) -> Result<u64, StoreError> {
+        let counts: Vec<(i64,)> = ask!(self.store, WAITING)?;
+        Ok(first(counts).and_then(|(count,)| u64::try_from(count).ok()).unwrap_or_default())
     }
 
     /// A job, if there is one of that name.
@@ -199,6 +211,7 @@ const INSERT: &str = concat!(
      VALUES ($1, $2, $2, $3, 'queued', $4, $5) RETURNING ",
     columns!()
 );
+const WAITING: &str = "SELECT COUNT(*) FROM jobs WHERE state = 'queued'";
 const GET: &str = concat!("SELECT ", columns!(), " FROM jobs WHERE id = $1");
 const LIST: &str = concat!(
     "SELECT ",

@@ -32,6 +32,9 @@ pub struct Metrics {
     gap_shift: HistogramVec,
     shadow_dropped: IntCounterVec,
     lost_lines: IntGauge,
+    jobs_ended: IntCounterVec,
+    /// Jobs under way.
+    pub jobs_running: IntGauge,
     shed: IntCounterVec,
     closed: IntCounterVec,
     /// Requests being answered.
@@ -159,6 +162,8 @@ impl Metrics {
                 &["nomenclature"],
             )?,
             lost_lines: add.gauge("codif_log_lines_lost", "Log lines that standard error did not take in time.")?,
+            jobs_ended: add.counters("codif_jobs_total", "Jobs that this process let go, by how they ended.", &["outcome"])?,
+            jobs_running: add.gauge("codif_jobs_running", "Jobs under way in this process.")?,
             shed: add.counters("codif_shed_total", "Requests and connections refused under load.", &["reason"])?,
             closed: add.counters(
                 "codif_connections_timed_out_total",
@@ -271,6 +276,11 @@ impl Metrics {
     /// Counts an activity that was not coded.
     pub fn activity_error(&self, code: &str) {
         self.activity_errors.with_label_values(&[code]).inc();
+    }
+
+    /// Counts a job that was let go.
+    pub fn job_ended(&self, outcome: &str) {
+        self.jobs_ended.with_label_values(&[outcome]).inc();
     }
 
     /// Counts a request or a connection refused under load.

@@ -20,7 +20,7 @@ fn at(second: i64) -> Timestamp {
 
 /// Puts a job in the queue that is like no other.
 async fn queued(jobs: &Jobs, second: i64) -> JobId {
-    jobs.insert(&json!({"second": second}), None, at(second)).await.unwrap().id
+    jobs.insert(&JobId::random(), &json!({"second": second}), None, at(second)).await.unwrap().id
 }
 
 /// Has a worker claim a job, which must be this one.
@@ -40,7 +40,7 @@ async fn is_idle(jobs: &Jobs, second: i64) -> bool {
 
 async fn a_job_goes_from_the_queue_to_its_end(jobs: Jobs) {
     let request = json!({"input": "s3://bucket/é.parquet", "text": "a\u{0}b", "number": 0.1});
-    let asked = jobs.insert(&request, Some("batch"), at(0)).await.unwrap();
+    let asked = jobs.insert(&JobId::random(), &request, Some("batch"), at(0)).await.unwrap();
     assert_eq!((&asked.request, asked.owner.as_deref(), asked.state), (&request, Some("batch"), JobState::Queued));
     assert_eq!((asked.created_at, asked.updated_at, asked.attempts), (at(0), at(0), 0));
     assert_eq!(found(&jobs, &asked.id).await, asked);
@@ -49,7 +49,7 @@ async fn a_job_goes_from_the_queue_to_its_end(jobs: Jobs) {
     let job = claimed(&jobs, &asked.id, "one", 1).await;
     assert_eq!((job.state, job.held_until, job.attempts), (JobState::Running, Some(at(31)), 1));
     assert!(is_idle(&jobs, 1).await);
-    let progress = Progress { rows_done: 250_000, rows_total: Some(u64::MAX), automatic: 200_000 };
+    let progress = Progress { rows: u64::MAX, failed: 7, automatic_rate: 0.1, share: 1.0 / 3.0 };
     assert_eq!(jobs.renew(&job.id, "one", at(20), LEASE, &progress).await.unwrap(), Order::GoOn);
     let job = found(&jobs, &asked.id).await;
     assert_eq!((job.progress, job.held_until, job.updated_at), (progress, Some(at(50)), at(20)));
@@ -84,7 +84,7 @@ async fn the_oldest_job_is_claimed_first(jobs: Jobs) {
 async fn a_job_whose_worker_died_is_another_s_after_its_lease(jobs: Jobs) {
     let id = queued(&jobs, 0).await;
     claimed(&jobs, &id, "dead", 0).await;
-    let progress = Progress { rows_done: 7, rows_total: None, automatic: 3 };
+    let progress = Progress { rows: 7, failed: 1, automatic_rate: 0.5, share: 0.2 };
     jobs.renew(&id, "dead", at(10), LEASE, &progress).await.unwrap();
     assert!(is_idle(&jobs, 39).await);
     let job = claimed(&jobs, &id, "heir", 40).await;
@@ -119,7 +119,7 @@ async fn a_job_that_kills_its_workers_fails_in_the_end(jobs: Jobs) {
 
 async fn an_orderly_stop_costs_nothing(jobs: Jobs) {
     let (id, younger) = (queued(&jobs, 0).await, queued(&jobs, 1).await);
-    let progress = Progress { rows_done: 9, rows_total: Some(10), automatic: 1 };
+    let progress = Progress { rows: 9, failed: 0, automatic_rate: 1.0, share: 0.9 };
     for round in 0..2 * i64::from(MOST_ATTEMPTS) {
         claimed(&jobs, &id, "one", 10 * round).await;
         jobs.renew(&id, "one", at(10 * round), LEASE, &progress).await.unwrap();
@@ -173,11 +173,12 @@ async fn jobs_are_listed_by_owner_and_page_newest_first(jobs: Jobs) {
     // Two at each time: the place in the list tells them apart.
     for number in 0..10 {
         let owner = if number % 5 == 0 { "rare" } else { "usual" };
-        expected.push(jobs.insert(&json!(number), Some(owner), at(number / 2)).await.unwrap());
+        expected.push(jobs.insert(&JobId::random(), &json!(number), Some(owner), at(number / 2)).await.unwrap());
     }
     queued(&jobs, -1).await;
     expected.sort_by(|one, other| (other.created_at, &other.id).cmp(&(one.created_at, &one.id)));
 
+    assert_eq!(jobs.waiting().await.unwrap(), 11);
     let all = jobs.list(None, 100, None).await.unwrap();
     assert_eq!(all.len(), 11);
     assert_eq!(all[..10], expected[..]);

@@ -212,6 +212,7 @@ impl Running {
             max_errors: self.max_errors,
             restart: self.restart,
             overwrite: self.overwrite,
+            in_background: false,
         }
     }
 }

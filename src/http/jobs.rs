@@ -1,0 +1,290 @@
+//! `/v1/jobs`: files coded in the background. How they are carried out is in [`crate::jobs`].
+
+pub mod made;
+pub mod upload;
+
+use std::sync::Arc;
+
+use axum::extract::rejection::QueryRejection;
+use axum::extract::{FromRequest, Multipart, Path, Query, Request, State};
+use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::http::{HeaderMap, HeaderValue, StatusCode};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use http_body_util::{BodyExt, Limited};
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+use utoipa::{IntoParams, ToSchema};
+
+use super::App;
+use super::auth::Caller;
+use super::error::Problem;
+use crate::jobs::JobDesk;
+use crate::jobs::request::JobRequest;
+use crate::store::job::{Cursor, Job, JobId, JobState, Progress};
+
+/// Largest request in JSON, in bytes.
+pub const LARGEST_REQUEST: usize = 1 << 20;
+/// Jobs of a page, unless told otherwise.
+const PAGE: u32 = 20;
+/// Most jobs of a page.
+const LARGEST_PAGE: u32 = 100;
+
+/// A job.
+#[derive(Serialize, ToSchema)]
+pub struct JobAnswer {
+    /// Its name.
+    #[schema(value_type = String, example = "0f1e2d3c4b5a69788796a5b4c3d2e1f0")]
+    id: JobId,
+    /// Where it stands.
+    state: JobState,
+    /// When it was asked for.
+    #[schema(value_type = String, format = DateTime)]
+    created_at: Timestamp,
+    /// When anything of it changed last; of one that ended, when it ended.
+    #[schema(value_type = String, format = DateTime)]
+    updated_at: Timestamp,
+    /// How far it is.
+    progress: Progress,
+    /// The versions that code: those in service when the job was asked for.
+    #[schema(example = json!(["ape-naf2008:1"]))]
+    models: Value,
+    /// What was asked.
+    #[schema(value_type = JobRequest)]
+    request: Value,
+    /// What came of it: counts, automatic rate, histogram of the gaps, sections; of a finished job.
+    #[schema(value_type = Option<Object>)]
+    summary: Option<Value>,
+    /// Why it failed.
+    error: Option<String>,
+    /// Whether somebody asked to stop it.
+    cancel_requested: bool,
+    /// How many times it was begun; orderly stops do not count.
+    attempts: u32,
+}
+
+/// A page of jobs.
+#[derive(Serialize, ToSchema)]
+pub struct JobList {
+    /// The newest first.
+    jobs: Vec<JobAnswer>,
+    /// What `after` is for the next page; null on the last.
+    next: Option<String>,
+}
+
+/// Which jobs to list.
+#[derive(Deserialize, IntoParams)]
+#[serde(deny_unknown_fields)]
+#[into_params(parameter_in = Query)]
+pub struct JobsQuery {
+    /// How many, 1 to 100; 20 by default.
+    #[param(minimum = 1, maximum = 100)]
+    limit: Option<u32>,
+    /// The `next` of the page before.
+    after: Option<String>,
+}
+
+/// A file and what is to be done with it.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "documents what upload reads")]
+struct JobForm {
+    /// The file, named after its format: .csv, .tsv, .ndjson, also .gz or .zst, .parquet.
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+    /// What is to be done with it, as JSON: a JobRequest without `input`.
+    #[schema(value_type = Option<JobRequest>)]
+    settings: Option<String>,
+}
+
+impl From<Job> for JobAnswer {
+    fn from(job: Job) -> Self {
+        let part = |name: &str| job.request.get(name).cloned().unwrap_or_default();
+        Self {
+            models: part("models"),
+            request: part("request"),
+            id: job.id,
+            state: job.state,
+            created_at: job.created_at,
+            updated_at: job.updated_at,
+            progress: job.progress,
+            summary: job.summary,
+            error: job.error,
+            cancel_requested: job.cancel_requested,
+            attempts: job.attempts,
+        }
+    }
+}
+
+/// The desk of the jobs, where there is one.
+fn desk(app: &App) -> Result<Arc<JobDesk>, Problem> {
+    let off = || Problem::unknown("jobs_off", "this codif takes no jobs: it was started without --jobs-place");
+    let desk = app.jobs.as_ref().ok_or_else(off)?.borrow().clone();
+    desk.ok_or_else(|| Problem::unavailable("the database of the jobs has not been reached yet"))
+}
+
+/// The name of a job in a path; what is none names no job.
+fn id(text: &str) -> Result<JobId, Problem> {
+    text.parse().map_err(|_| Problem::unknown("unknown_job", "there is no job of this name"))
+}
+
+/// Ask for a job
+///
+/// An uploaded CSV, TSV, NDJSON or Parquet file, or addresses in S3, are coded in the background; see docs/BATCH.md. The answer
+/// says where to look how far it is.
+#[utoipa::path(
+    post,
+    path = "/v1/jobs",
+    tag = "jobs",
+    request_body(content((JobForm = "multipart/form-data"), (JobRequest = "application/json"))),
+    responses(
+        (status = 202, description = "The job waits; Location is its address", body = JobAnswer),
+        (status = 403, description = "An address in S3 that jobs may not use", body = Problem, content_type = "application/problem+json"),
+        (status = 404, description = "This codif takes no jobs", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "What was asked cannot be done", body = Problem, content_type = "application/problem+json"),
+        (status = 507, description = "There is no room for the upload", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn submit(
+    State(app): State<App>,
+    Extension(Caller(caller)): Extension<Caller>,
+    request: Request,
+) -> Result<Response, Problem> {
+    let (desk, owner, id) = (desk(&app)?, caller.as_deref(), JobId::random());
+    desk.admit().await?;
+    let job = if is_form(request.headers()) {
+        let form = Multipart::from_request(request, &app).await.map_err(Problem::broken_body)?;
+        let (request, name) = upload::take(&desk, &id, form, app.limits.body_patience).await?;
+        let submitted = desk.submit(&id, request, Some(name), owner).await;
+        if submitted.is_err() {
+            upload::drop_upload(&desk, &id).await;
+        }
+        submitted?
+    } else {
+        desk.submit(&id, read_json(request, &app).await?, None, owner).await?
+    };
+    let location = HeaderValue::try_from(format!("/v1/jobs/{}", job.id)).map_err(Problem::internal)?;
+    Ok((StatusCode::ACCEPTED, [(LOCATION, location)], Json(JobAnswer::from(job))).into_response())
+}
+
+fn is_form(headers: &HeaderMap) -> bool {
+    let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    media_type.trim_start().to_ascii_lowercase().starts_with("multipart/form-data")
+}
+
+async fn read_json(request: Request, app: &App) -> Result<JobRequest, Problem> {
+    let patience = app.limits.body_patience;
+    let reading = Limited::new(request.into_body(), LARGEST_REQUEST).collect();
+    let body = tokio::time::timeout(patience, reading).await.map_err(|_| Problem::body_too_slow(patience))?;
+    let body = body.map_err(|error| super::body::fault(error.as_ref()))?;
+    parsed(&body.to_bytes(), app.limits.json_depth)
+}
+
+/// What is to be done, from JSON.
+fn parsed(json: &[u8], depth: usize) -> Result<JobRequest, Problem> {
+    if super::body::json_depth(json) > depth {
+        return Err(Problem::wrong_shape(format!("the JSON is nested more than {depth} levels deep")));
+    }
+    serde_json::from_slice(json).map_err(|error| match error.classify() {
+        serde_json::error::Category::Data => Problem::wrong_shape(error),
+        _ => Problem::unreadable_body(error),
+    })
+}
+
+/// The jobs
+///
+/// Those of the caller's key, or all where nobody is asked who they are.
+#[utoipa::path(
+    get,
+    path = "/v1/jobs",
+    tag = "jobs",
+    params(JobsQuery),
+    responses(
+        (status = 200, description = "The newest first", body = JobList),
+        (status = 404, description = "This codif takes no jobs", body = Problem, content_type = "application/problem+json"),
+        (status = 422, description = "A parameter is out of its bounds", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn list(
+    State(app): State<App>,
+    Extension(Caller(caller)): Extension<Caller>,
+    query: Result<Query<JobsQuery>, QueryRejection>,
+) -> Result<Json<JobList>, Problem> {
+    let Query(query) = query.map_err(|error| Problem::invalid("invalid_query", error.body_text()))?;
+    let limit = query.limit.unwrap_or(PAGE);
+    if !(1..=LARGEST_PAGE).contains(&limit) {
+        return Err(Problem::invalid("invalid_query", format!("limit must be between 1 and {LARGEST_PAGE}")));
+    }
+    let after = query.after.as_deref().map(str::parse::<Cursor>).transpose();
+    let after = after.map_err(|error| Problem::invalid("invalid_query", error.to_string()))?;
+    let mut jobs = desk(&app)?.list(caller.as_deref(), limit + 1, after.as_ref()).await?;
+    let is_last = jobs.len() <= limit as usize;
+    jobs.truncate(limit as usize);
+    let next = jobs.last().filter(|_| !is_last).map(|job| job.cursor().to_string());
+    Ok(Json(JobList { jobs: jobs.into_iter().map(JobAnswer::from).collect(), next }))
+}
+
+/// One job
+#[utoipa::path(
+    get,
+    path = "/v1/jobs/{id}",
+    tag = "jobs",
+    params(("id" = String, Path, description = "Its name")),
+    responses(
+        (status = 200, description = "Where it stands and how far it is", body = JobAnswer),
+        (status = 404, description = "There is no such job", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn one(
+    State(app): State<App>,
+    Extension(Caller(caller)): Extension<Caller>,
+    Path(name): Path<String>,
+) -> Result<Json<JobAnswer>, Problem> {
+    let job = desk(&app)?.get(&id(&name)?, caller.as_deref()).await?;
+    Ok(Json(job.into()))
+}
+
+/// Stop a job
+///
+/// At once when it waits, within seconds when it runs; one that has ended stays as it is. Nothing of it is kept.
+#[utoipa::path(
+    post,
+    path = "/v1/jobs/{id}/cancel",
+    tag = "jobs",
+    params(("id" = String, Path, description = "Its name")),
+    responses(
+        (status = 200, description = "The job as it is now", body = JobAnswer),
+        (status = 404, description = "There is no such job", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn cancel(
+    State(app): State<App>,
+    Extension(Caller(caller)): Extension<Caller>,
+    Path(name): Path<String>,
+) -> Result<Json<JobAnswer>, Problem> {
+    let job = desk(&app)?.cancel(&id(&name)?, caller.as_deref()).await?;
+    Ok(Json(job.into()))
+}
+
+/// Forget a job that has ended
+///
+/// With its result, where that is kept here.
+#[utoipa::path(
+    delete,
+    path = "/v1/jobs/{id}",
+    tag = "jobs",
+    params(("id" = String, Path, description = "Its name")),
+    responses(
+        (status = 204, description = "It is forgotten"),
+        (status = 404, description = "There is no such job", body = Problem, content_type = "application/problem+json"),
+        (status = 409, description = "It has not ended", body = Problem, content_type = "application/problem+json"),
+    )
+)]
+pub async fn delete(
+    State(app): State<App>,
+    Extension(Caller(caller)): Extension<Caller>,
+    Path(name): Path<String>,
+) -> Result<StatusCode, Problem> {
+    desk(&app)?.delete(&id(&name)?, caller.as_deref()).await?;
+    Ok(StatusCode::NO_CONTENT)
+}
