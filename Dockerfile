@@ -20,7 +20,11 @@ WORKDIR /build
 # wants to see each target whose path Cargo.toml leaves out.
 COPY Cargo.toml Cargo.lock askama.toml ./
 COPY benches/stages.rs benches/
+COPY migrations migrations
 COPY nomenclature nomenclature
+# The wheel is not built, but cargo wants to see each member of the workspace.
+COPY python/Cargo.toml python/Cargo.toml
+COPY python/src python/src
 COPY src src
 # The cache may hold a codif built of other sources after these were last changed: cargo must not take it for this one.
 RUN --mount=type=cache,id=codif-registry,target=/usr/local/cargo/registry,sharing=locked \

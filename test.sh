@@ -56,5 +56,5 @@ if [ ${#failed[@]} -gt 0 ]; then
     printf '  %s\n' "${failed[@]}"
 fi
 printf '\n== tests\n'
-tests/s3.sh cargo nextest run --release --no-fail-fast || exit 1
+tests/s3.sh tests/postgres.sh cargo nextest run --release --no-fail-fast || exit 1
 [ ${#failed[@]} = 0 ]

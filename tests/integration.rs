@@ -38,6 +38,18 @@ mod imported_serving;
 mod imported_torch_text;
 #[path = "integration/interrupted_transfers.rs"]
 mod interrupted_transfers;
+#[path = "integration/job_client.rs"]
+mod job_client;
+#[path = "integration/job_refusals.rs"]
+mod job_refusals;
+#[path = "integration/job_replicas.rs"]
+mod job_replicas;
+#[path = "integration/job_restarts.rs"]
+mod job_restarts;
+#[path = "integration/job_store.rs"]
+mod job_store;
+#[path = "integration/jobs.rs"]
+mod jobs;
 #[path = "integration/kept_versions.rs"]
 mod kept_versions;
 #[path = "integration/keys.rs"]

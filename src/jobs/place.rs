@@ -153,7 +153,7 @@ mod tests {
         fs::write(directory.path().join("codif.sqlite"), "").unwrap();
         assert!(place.left(Duration::from_secs(3600)).unwrap().is_empty());
         std::thread::sleep(Duration::from_millis(10));
-        assert_eq!(place.left(Duration::ZERO).unwrap(), [id.clone()]);
+        assert_eq!(place.left(Duration::ZERO).unwrap(), std::slice::from_ref(&id));
         place.clear(&id, &Buckets::default()).unwrap();
         place.clear(&id, &Buckets::default()).unwrap();
         assert!(!place.folder(&id).exists() && directory.path().join("codif.sqlite").exists());

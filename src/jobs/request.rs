@@ -20,40 +20,52 @@ const MOST_INPUTS: usize = 1000;
 pub struct JobRequest {
     /// `s3://` addresses of what is coded: files, directories that end in `/`, patterns with `*`. Left out with an uploaded file.
     #[schema(example = json!(["s3://sirene/stock/"]))]
+    #[serde(skip_serializing_if = "Vec::is_empty")]
     pub input: Vec<String>,
     /// `s3://` address of where the rows go: a file of a known ending, or a directory that ends in `/`. Without it the result is
     /// kept here, at `/v1/jobs/{id}/result`.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub output: Option<String>,
     /// Whether an output that is there is replaced.
     pub overwrite: bool,
     /// Which columns hold what; a field that is not named is read from the column called as the field.
     pub columns: ColumnNames,
     /// Input columns to keep, in this order; all of them by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub keep: Option<Vec<String>>,
     /// Ids of the nomenclatures to code in; all that are served by default.
     #[schema(example = json!(["naf2008", "naf2025"]))]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub nomenclatures: Option<Vec<String>>,
     /// How many codes a row gets, 1 to 50.
     #[schema(minimum = 1, maximum = 50, default = 5)]
     pub top_k: usize,
     /// Replaces the models' thresholds.
     #[schema(minimum = 0, maximum = 1)]
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub threshold: Option<f64>,
     /// Column of the code that a row had.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_code: Option<String>,
     /// Nomenclature of that code; naf2008 by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub previous_nomenclature: Option<String>,
     /// Whether to choose among the legal successors of that code.
     pub constrain_to_successors: bool,
     /// What stands between two cells of CSV, in the input and in the output.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub delimiter: Option<String>,
     /// Format of the result, where `output` does not say it; that of the input by default.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub format: Option<Format>,
     /// Compression of the result, where `output` does not say it.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub compression: Option<Compression>,
     /// Column by whose values a directory is laid out in folders.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub partition_by: Option<String>,
     /// More rows than this that cannot be coded end the job.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub max_errors: Option<u64>,
 }
 

@@ -21,25 +21,34 @@ const MOST_LISTED: usize = 30;
 pub struct ColumnNames {
     /// What the founder typed: a column, or several that are joined with a space.
     #[schema(value_type = OneOrSeveral)]
-    #[serde(deserialize_with = "one_or_several")]
+    #[serde(deserialize_with = "one_or_several", skip_serializing_if = "Vec::is_empty")]
     pub description: Vec<String>,
     /// Further free text.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub other_nature: Option<String>,
     /// Further free text on what a farm does.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub agricultural_detail: Option<String>,
     /// Kind of registration form.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub form_type: Option<String>,
     /// Nature of the activity.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub nature: Option<String>,
     /// Event declared.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
     /// Surface in square metres.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub surface: Option<String>,
     /// Surface class.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub surface_class: Option<String>,
     /// Legal category.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub legal_category: Option<String>,
     /// Permanent or seasonal.
+    #[serde(skip_serializing_if = "Option::is_none")]
     pub permanence: Option<String>,
 }
 
