@@ -1,6 +1,8 @@
 //! What holds for the whole process: its allocator, and how many threads candle takes. With a hint to the processor
 //! (`coding/wide.rs`) and the call of the kernel of the feature `cuda`, the only `unsafe` there is.
 
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
 use thread_priority::{ThreadPriority, set_current_thread_priority};
 
 /// Gives memory back to the system after a big request, and scales over threads better than the system's own.
@@ -46,6 +48,15 @@ pub fn give_way() {
     if let Err(error) = set_current_thread_priority(ThreadPriority::Min) {
         tracing::warn!(?error, "a thread of background work keeps the usual priority");
     }
+}
+
+/// The work panicked, and the hook of the logs said where. What the panic said stays there: it may quote a text.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Panicked;
+
+/// Runs work, and a panic in it is an error.
+pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
+    catch_unwind(AssertUnwindSafe(work)).map_err(|_| Panicked)
 }
 
 /// Gives back to the system what was freed, at once: after models were loaded, half of what was in use is free.

@@ -28,6 +28,7 @@ test_answers() {
 }
 
 environment "$tools" tests/schemathesis-requirements.txt
-serve "$work/codif.log"
+# With a place for jobs, so that those routes answer too.
+serve "$work/codif.log" -- --jobs-place "$work/jobs" --jobs-waiting 100000
 test_answers
 kill -0 "$server" || { cat "$work/codif.log" >&2; exit 1; }

@@ -13,10 +13,10 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::jobs::error::JobError;
+use crate::process::Panicked;
 use crate::recode::error::RecodeError;
 use crate::registry::error::in_one_line;
 use crate::serving::admission::Exhausted;
-use crate::serving::pool::Panicked;
 use crate::telemetry::Metrics;
 
 /// Media type of a problem.

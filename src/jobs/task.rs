@@ -121,7 +121,6 @@ fn check_allowed(address: &str, allowed: &[String]) -> Result<(), JobError> {
 
 /// The versions in service of the nomenclatures asked.
 fn models(request: &JobRequest, coders: &Coders) -> Result<Vec<String>, JobError> {
-    let served = |nomenclature: &str| coders.get(nomenclature).map(|served| served.coder.model.to_string());
     let Some(asked) = &request.nomenclatures else {
         return Ok(coders.iter().map(|(_, served)| served.coder.model.to_string()).collect());
     };
@@ -136,7 +135,12 @@ fn models(request: &JobRequest, coders: &Coders) -> Result<Vec<String>, JobError
         code: "unknown_nomenclature",
         detail: format!("no model serves the nomenclature {nomenclature:?} here"),
     };
-    asked.iter().map(|nomenclature| served(nomenclature).ok_or_else(|| unknown(nomenclature))).collect()
+    if let Some(unserved) = asked.iter().find(|nomenclature| !coders.serves(nomenclature)) {
+        return Err(unknown(unserved));
+    }
+    // In the order of the nomenclatures, as in every answer.
+    let chosen = coders.iter().filter(|(nomenclature, _)| asked.iter().any(|other| other == nomenclature));
+    Ok(chosen.map(|(_, served)| served.coder.model.to_string()).collect())
 }
 
 fn no_input(detail: &str) -> JobError {

@@ -3,7 +3,8 @@
 use futures_util::{StreamExt, TryStreamExt, stream};
 
 use super::admission::Budget;
-use super::pool::{Panicked, Pool, caught};
+use super::pool::Pool;
+use crate::process::{Panicked, caught};
 
 /// Activities in a piece of work of a big request.
 const PIECE: usize = 64;

@@ -5,12 +5,11 @@
 //! and the low priority of the threads of big ones lets them through. Long requests (few activities, long texts) have a
 //! thread of their own.
 
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 
 use tokio::sync::{Semaphore, oneshot};
 
-use crate::process::give_way;
+use crate::process::{Panicked, caught, give_way};
 
 /// Threads, and whose turn it is.
 #[derive(Clone)]
@@ -18,10 +17,6 @@ pub struct Pool {
     threads: Arc<rayon::ThreadPool>,
     turns: Arc<Semaphore>,
 }
-
-/// The work panicked, and the hook of the logs said where. What the panic said stays there: it may quote a text.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Panicked;
 
 impl Pool {
     /// For big requests: as many threads as cores, of the lowest priority.
@@ -65,11 +60,6 @@ impl Pool {
         });
         receiver.await.unwrap_or(Err(Panicked))
     }
-}
-
-/// Runs work, and a panic in it is an error.
-pub fn caught<T>(work: impl FnOnce() -> T) -> Result<T, Panicked> {
-    catch_unwind(AssertUnwindSafe(work)).map_err(|_| Panicked)
 }
 
 #[cfg(test)]

@@ -167,7 +167,7 @@ fn work(receiver: &Receiver<Piece>, waiting: &AtomicUsize, metrics: &Metrics) {
     give_way();
     while let Ok(piece) = receiver.recv() {
         waiting.fetch_sub(piece.bytes, Ordering::Relaxed);
-        let Ok(compared) = super::pool::caught(|| compare(&piece, metrics)) else { continue };
+        let Ok(compared) = crate::process::caught(|| compare(&piece, metrics)) else { continue };
         if let Err(error) = compared {
             tracing::warn!(%error, shadow = %piece.shadow.model(), "a shadow could not code");
         }

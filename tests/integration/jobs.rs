@@ -41,7 +41,7 @@ fn the_result_of_a_job_is_that_of_codif_recode() {
         assert_eq!(codif.made(&id, "result"), fs::read(&expected).unwrap(), "{name}");
         assert_eq!(job["summary"]["nomenclatures"], summary["nomenclatures"]);
         assert_eq!(job["summary"]["output"], result);
-        assert_eq!(job["models"], json!(["ape-naf2025:1", "ape-naf2008:1"]));
+        assert_eq!(job["models"], json!(["ape-naf2008:1", "ape-naf2025:1"]));
         assert_eq!((&job["progress"]["rows"], &job["progress"]["share"]), (&json!(3000), &json!(1.0)));
         assert_eq!((&job["attempts"], &job["error"]), (&json!(1), &Value::Null));
         // The upload is of no more use.
@@ -101,7 +101,12 @@ fn a_job_that_cannot_be_done_says_why_and_leaves_nothing() {
             json!({"columns": {"description": "texte"}}),
             "no column is called \"texte\"",
         ),
-        ("a.csv", b"code,libelle\n1,coiffure\n", libelle(), "leave out the input's with keep"),
+        (
+            "a.csv",
+            b"code,libelle\n1,coiffure\n",
+            json!({"nomenclatures": ["naf2008"], "columns": {"description": "libelle"}}),
+            "leave out the input's with keep",
+        ),
         ("a.parquet", b"PAR1 but no more", libelle(), "upload.parquet"),
         ("a.csv.gz", b"no gzip", libelle(), "upload.csv.gz"),
     ] {

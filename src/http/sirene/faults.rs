@@ -12,8 +12,8 @@ use crate::coding::json_object::JsonObject;
 use crate::http::answering::held_json;
 use crate::http::body::json_depth;
 use crate::http::error::{FailureCode, Problem};
+use crate::process::Panicked;
 use crate::serving::admission::{Exhausted, Share};
-use crate::serving::pool::Panicked;
 
 /// One fault.
 #[derive(Clone, Debug, Serialize, ToSchema)]

@@ -11,7 +11,7 @@ use parquet::basic::Compression;
 use parquet::file::metadata::ParquetMetaData;
 
 use super::{Chunk, Position, Rows, SourceError, SourceFile};
-use crate::serving::pool::caught;
+use crate::process::caught;
 
 /// Rows that are decoded at once.
 const BATCH_ROWS: usize = 1_024;
