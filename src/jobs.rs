@@ -10,7 +10,9 @@ pub mod workers;
 
 mod attempt;
 mod failure;
+mod sweep;
 mod task;
+mod worker;
 
 pub mod error;
 

@@ -7,13 +7,16 @@
 pub mod format;
 pub mod inputs;
 pub mod plan;
+pub mod records;
 pub mod remote;
 pub mod work;
 
 // The way of a row.
 pub mod answer_columns;
+pub mod bad_rows;
 pub mod chunk;
 pub mod columns;
+pub mod layout;
 pub mod parts;
 pub mod sink;
 pub mod source;
@@ -44,10 +47,11 @@ use format::Format;
 use parts::{Parts, Written};
 use plan::Plan;
 use reading::{Inputs, Read};
+use records::{PartRecord, Place};
 use remote::Buckets;
 use sink::SinkOptions;
 use summary::{Counts, Summary};
-use work::{PartRecord, Place, Work};
+use work::Work;
 
 /// A run: its plan, and what carries it out.
 pub struct Recode {
@@ -205,20 +209,19 @@ impl Recode {
                     Ok(group) => group,
                     Err(error) => break Err(error),
                 };
-                let total_rows = group.last().and_then(|read| read.total_rows);
+                let read = group.last().map_or((0, 0.0), |read| (read.input, read.share));
                 let written: Result<Vec<Written>, RecodeError> =
                     pool.install(|| group.into_par_iter().map(|read| coded_chunk(coder, read)).collect());
                 let written = match written {
                     Ok(written) => written,
                     Err(error) => break Err(error),
                 };
-                let end = written.last().map_or(start, |last| last.end);
                 written.iter().for_each(|written| written.count(&mut counts));
                 // The writer is gone when it failed, and says why.
                 if coded.send(written).is_err() {
                     break Ok(());
                 }
-                if !watch(&Progress { counts: &counts, share: inputs.share(end, total_rows) }) {
+                if !watch(&Progress { counts: &counts, share: inputs.share(read.0, read.1) }) {
                     break Err(RecodeError::Stopped);
                 }
             };

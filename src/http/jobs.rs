@@ -1,5 +1,6 @@
 //! `/v1/jobs`: files coded in the background. How they are carried out is in [`crate::jobs`].
 
+pub mod answer;
 pub mod made;
 pub mod upload;
 
@@ -12,17 +13,17 @@ use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
 use http_body_util::{BodyExt, Limited};
-use jiff::Timestamp;
-use serde::{Deserialize, Serialize};
-use serde_json::Value;
-use utoipa::{IntoParams, ToSchema};
+use serde::Deserialize;
+use utoipa::IntoParams;
 
 use super::App;
 use super::auth::Caller;
 use super::error::Problem;
 use crate::jobs::JobDesk;
 use crate::jobs::request::JobRequest;
-use crate::store::job::{Cursor, Job, JobId, JobState, Progress};
+use crate::store::job::{Cursor, JobId};
+use answer::{JobAnswer, JobList};
+use upload::JobForm;
 
 /// Largest request in JSON, in bytes.
 pub const LARGEST_REQUEST: usize = 1 << 20;
@@ -30,48 +31,6 @@ pub const LARGEST_REQUEST: usize = 1 << 20;
 const PAGE: u32 = 20;
 /// Most jobs of a page.
 const LARGEST_PAGE: u32 = 100;
-
-/// A job.
-#[derive(Serialize, ToSchema)]
-pub struct JobAnswer {
-    /// Its name.
-    #[schema(value_type = String, example = "0f1e2d3c4b5a69788796a5b4c3d2e1f0")]
-    id: JobId,
-    /// Where it stands.
-    state: JobState,
-    /// When it was asked for.
-    #[schema(value_type = String, format = DateTime)]
-    created_at: Timestamp,
-    /// When anything of it changed last; of one that ended, when it ended.
-    #[schema(value_type = String, format = DateTime)]
-    updated_at: Timestamp,
-    /// How far it is.
-    progress: Progress,
-    /// The versions that code: those in service when the job was asked for.
-    #[schema(example = json!(["ape-naf2008:1"]))]
-    models: Value,
-    /// What was asked.
-    #[schema(value_type = JobRequest)]
-    request: Value,
-    /// What came of it: counts, automatic rate, histogram of the gaps, sections; of a finished job.
-    #[schema(value_type = Option<Object>)]
-    summary: Option<Value>,
-    /// Why it failed.
-    error: Option<String>,
-    /// Whether somebody asked to stop it.
-    cancel_requested: bool,
-    /// How many times it was begun; orderly stops do not count.
-    attempts: u32,
-}
-
-/// A page of jobs.
-#[derive(Serialize, ToSchema)]
-pub struct JobList {
-    /// The newest first.
-    jobs: Vec<JobAnswer>,
-    /// What `after` is for the next page; null on the last.
-    next: Option<String>,
-}
 
 /// Which jobs to list.
 #[derive(Deserialize, IntoParams)]
@@ -83,37 +42,6 @@ pub struct JobsQuery {
     limit: Option<u32>,
     /// The `next` of the page before.
     after: Option<String>,
-}
-
-/// A file and what is to be done with it.
-#[derive(ToSchema)]
-#[expect(dead_code, reason = "documents what upload reads")]
-struct JobForm {
-    /// The file, named after its format: .csv, .tsv, .ndjson, also .gz or .zst, .parquet.
-    #[schema(value_type = String, format = Binary)]
-    file: Vec<u8>,
-    /// What is to be done with it, as JSON: a JobRequest without `input`.
-    #[schema(value_type = Option<JobRequest>)]
-    settings: Option<String>,
-}
-
-impl From<Job> for JobAnswer {
-    fn from(job: Job) -> Self {
-        let part = |name: &str| job.request.get(name).cloned().unwrap_or_default();
-        Self {
-            models: part("models"),
-            request: part("request"),
-            id: job.id,
-            state: job.state,
-            created_at: job.created_at,
-            updated_at: job.updated_at,
-            progress: job.progress,
-            summary: job.summary,
-            error: job.error,
-            cancel_requested: job.cancel_requested,
-            attempts: job.attempts,
-        }
-    }
 }
 
 /// The desk of the jobs, where there is one.

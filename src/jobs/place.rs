@@ -6,8 +6,9 @@ use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
 
 use crate::recode::error::RecodeError;
+use crate::recode::records::FileRecord;
 use crate::recode::remote::{Buckets, S3_SCHEME};
-use crate::recode::work::{FileRecord, sha256_of};
+use crate::recode::work::sha256_of;
 use crate::store::job::JobId;
 
 /// Where the files of jobs are.

@@ -66,7 +66,7 @@ impl Task {
         let Some(output) = output else {
             let format = format.or(of_upload).or(of_input).unwrap_or(Format::Parquet);
             let compression = if format == Format::Parquet { Compression::None } else { compression };
-            let output = format!("result.{}", crate::recode::parts::extension(format, compression));
+            let output = format!("result.{}", format.extension(compression));
             return Ok(Target { output, format, compression, is_directory: false });
         };
         let target =

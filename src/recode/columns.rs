@@ -1,134 +1,19 @@
 //! Which column of a table is which field of an activity, and the activities that its rows are.
 
 use arrow_array::{Array, RecordBatch, StringArray};
-use arrow_schema::{ArrowError, DataType, Schema};
-use serde::{Deserialize, Deserializer, Serialize};
-use utoipa::ToSchema;
+use arrow_schema::{DataType, Schema};
 
 use crate::coding::activity::{Activity, ActivityError, RawActivity, trimmed};
 use surfaces::Surfaces;
 use texts::texts;
 
+mod error;
+mod names;
 mod surfaces;
 mod texts;
 
-/// Columns that a message lists at most.
-const MOST_LISTED: usize = 30;
-
-/// The columns a user names. A field without name is read from the column that is called as the field, if there is one.
-#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, ToSchema)]
-#[serde(default, deny_unknown_fields)]
-pub struct ColumnNames {
-    /// What the founder typed: a column, or several that are joined with a space.
-    #[schema(value_type = OneOrSeveral)]
-    #[serde(deserialize_with = "one_or_several", skip_serializing_if = "Vec::is_empty")]
-    pub description: Vec<String>,
-    /// Further free text.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub other_nature: Option<String>,
-    /// Further free text on what a farm does.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub agricultural_detail: Option<String>,
-    /// Kind of registration form.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub form_type: Option<String>,
-    /// Nature of the activity.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub nature: Option<String>,
-    /// Event declared.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub event: Option<String>,
-    /// Surface in square metres.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub surface: Option<String>,
-    /// Surface class.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub surface_class: Option<String>,
-    /// Legal category.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub legal_category: Option<String>,
-    /// Permanent or seasonal.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub permanence: Option<String>,
-}
-
-/// A column, or several.
-#[derive(Deserialize, ToSchema)]
-#[serde(untagged)]
-enum OneOrSeveral {
-    /// One.
-    One(String),
-    /// Several.
-    Several(Vec<String>),
-}
-
-fn one_or_several<'de, D: Deserializer<'de>>(names: D) -> Result<Vec<String>, D::Error> {
-    Ok(match OneOrSeveral::deserialize(names)? {
-        OneOrSeveral::One(name) => vec![name],
-        OneOrSeveral::Several(names) => names,
-    })
-}
-
-/// Why the columns of a table cannot be used.
-#[derive(Debug, thiserror::Error)]
-pub enum ColumnError {
-    /// A column was named that is not there.
-    #[error("no column is called {name:?}: the columns are {columns}")]
-    Missing {
-        /// The column.
-        name: String,
-        /// The columns there are.
-        columns: String,
-    },
-    /// No column holds the text.
-    #[error("no column is called description: say with --description which holds the text, of {columns}")]
-    NoDescription {
-        /// The columns there are.
-        columns: String,
-    },
-    /// A column that is read is there twice.
-    #[error("two columns are called {name:?}: rename one of them")]
-    Twice {
-        /// The column.
-        name: String,
-    },
-    /// A column holds what is no text.
-    #[error("the column {name:?}, read for {field}, holds {kind}: a text or a number is read")]
-    Kind {
-        /// The column.
-        name: String,
-        /// The field it is read for.
-        field: &'static str,
-        /// The type of what it holds.
-        kind: DataType,
-    },
-    /// A column cannot be read.
-    #[error("the column {name:?} cannot be read: {cause}")]
-    Unreadable {
-        /// The column.
-        name: String,
-        /// What is wrong.
-        cause: ArrowError,
-    },
-    /// A column that is kept, or of another model, is called as one that is written.
-    #[error("two columns {name:?} would be written: leave out the input's with --keep, or give the new ones a prefix")]
-    Taken {
-        /// The column.
-        name: String,
-    },
-}
-
-impl ColumnError {
-    /// A column was named that is not in a table.
-    pub fn missing(name: &str, schema: &Schema) -> Self {
-        Self::Missing { name: name.to_owned(), columns: listed(schema) }
-    }
-
-    /// A column that is written has the name of one that is there.
-    pub fn taken(name: &str) -> Self {
-        Self::Taken { name: name.to_owned() }
-    }
-}
+pub use error::ColumnError;
+pub use names::ColumnNames;
 
 /// Where the fields of an activity are in a table.
 #[derive(Clone, Debug)]
@@ -154,7 +39,7 @@ impl ActivityColumns {
             named => named.iter().map(|name| Column::named(schema, "description", name)).collect::<Result<_, _>>()?,
         };
         if description.is_empty() {
-            return Err(ColumnError::NoDescription { columns: listed(schema) });
+            return Err(ColumnError::no_description(schema));
         }
         Ok(Self {
             description,
@@ -300,15 +185,6 @@ fn is_text_or_number(kind: &DataType) -> bool {
         // pandas writes a column without any value as one of nulls.
         DataType::Null | DataType::Boolean => true,
         kind => kind.is_string() || kind.is_numeric(),
-    }
-}
-
-/// The names of the columns, for a message.
-fn listed(schema: &Schema) -> String {
-    let names: Vec<&str> = schema.fields().iter().take(MOST_LISTED).map(|column| column.name().as_str()).collect();
-    match schema.fields().len().saturating_sub(MOST_LISTED) {
-        0 => names.join(", "),
-        more => format!("{} and {more} more", names.join(", ")),
     }
 }
 

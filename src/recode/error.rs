@@ -63,7 +63,7 @@ pub enum RecodeError {
     #[error("{0} is there already: name another output, or replace it with --overwrite")]
     OutputExists(String),
     /// An input has other columns than the first.
-    #[error("{name}: its columns are {found}, those of {first} are {expected}: code them apart, or select with --keep")]
+    #[error("{name}: its columns are {found}, those of {first} are {expected}: code them apart")]
     OtherColumns {
         /// The input.
         name: String,

@@ -5,14 +5,15 @@ use std::path::{Path, PathBuf};
 
 use arrow_schema::Schema;
 
+use super::bad_rows;
 use super::error::RecodeError;
 use super::format::Format;
-use super::parts::{errors_options, errors_schema, extension};
 use super::plan::Plan;
+use super::records::{FileRecord, PartRecord};
 use super::remote::{Buckets, S3_SCHEME};
 use super::sink::{SinkOptions, header, join};
 use super::summary::{Counts, Summary};
-use super::work::{FileRecord, PartRecord, Work, sha256_of};
+use super::work::{Work, sha256_of};
 use crate::registry::directory::sync_folder;
 
 /// What a directory has when it is whole, as Hadoop and Spark know it.
@@ -63,7 +64,7 @@ impl Finish<'_> {
         self.replace(&self.plan.output)?;
         self.replace(self.errors)?;
         if !errors.is_empty() {
-            self.one_file(&errors, self.errors, &errors_schema(), &errors_options())?;
+            self.one_file(&errors, self.errors, &bad_rows::schema(), &bad_rows::options())?;
         }
         let files: Vec<(u64, &FileRecord)> =
             parts.iter().flat_map(|part| part.files.iter().map(|file| (part.number, file))).collect();
@@ -148,7 +149,7 @@ impl Finish<'_> {
         schema: &Schema,
         options: &SinkOptions,
     ) -> Result<(), RecodeError> {
-        let extension = extension(self.plan.format, self.plan.compression);
+        let extension = self.plan.format.extension(self.plan.compression);
         let output = self.plan.output.trim_end_matches('/');
         for (number, file) in files {
             let folder = file.folder.as_ref().map_or_else(String::new, |folder| format!("/{folder}"));

@@ -48,6 +48,21 @@ impl Format {
             _ => None,
         }
     }
+
+    /// The ending of the names of such files.
+    pub fn extension(self, compression: Compression) -> String {
+        let format = match self {
+            Format::Csv => "csv",
+            Format::Tsv => "tsv",
+            Format::Ndjson => "ndjson",
+            Format::Parquet => return "parquet".to_owned(),
+        };
+        match compression {
+            Compression::None => format.to_owned(),
+            Compression::Gzip => format!("{format}.gz"),
+            Compression::Zstd => format!("{format}.zst"),
+        }
+    }
 }
 
 #[cfg(test)]

@@ -7,12 +7,11 @@ use std::sync::mpsc::SyncSender;
 use arrow_schema::{Schema, SchemaRef};
 
 use super::error::RecodeError;
-use super::format::Compression;
-use super::parts::extension;
 use super::plan::{CHUNK_ROWS, Input, Plan};
+use super::records::Place;
 use super::remote::{Buckets, S3_SCHEME};
-use super::source::{Chunk, Position, Source, SourceFile, SourceOptions};
-use super::work::{Place, Work};
+use super::source::{Chunk, Position, Source, SourceFile, SourceOptions, Taken};
+use super::work::Work;
 
 /// The inputs of a run.
 pub struct Inputs<'a> {
@@ -30,15 +29,15 @@ pub struct Read {
     pub input: usize,
     /// The chunk.
     pub chunk: Chunk,
-    /// How many rows the input has, where it says so.
-    pub total_rows: Option<u64>,
+    /// The share of the input that was read by then, between 0 and 1.
+    pub share: f64,
 }
 
 impl Inputs<'_> {
     /// The columns, which are those of every input.
     pub fn schema(&self, input: usize) -> Result<SchemaRef, RecodeError> {
         let input = input.min(self.plan.inputs.len().saturating_sub(1));
-        Ok(SchemaRef::clone(self.open(input, Position::default())?.schema()))
+        Ok(SchemaRef::clone(self.open(input, Position::default())?.0.schema()))
     }
 
     /// Sends the chunks from a place on; an error is the last that is sent.
@@ -53,14 +52,19 @@ impl Inputs<'_> {
         let mut schema: Option<SchemaRef> = None;
         for input in start.input..self.plan.inputs.len() {
             let at = if input == start.input { start.position } else { Position::default() };
-            let mut source = self.open(input, at)?;
+            let (mut source, taken) = self.open(input, at)?;
+            let bytes = self.plan.inputs.get(input).map_or(0, |input| input.bytes);
             match &schema {
                 None => schema = Some(SchemaRef::clone(source.schema())),
                 Some(first) if same_columns(first, source.schema()) => {}
                 Some(first) => return Err(self.other_columns(start.input, first, input, source.schema())),
             }
             while let Some(chunk) = source.next(CHUNK_ROWS)? {
-                if chunks.send(Ok(Read { input, chunk, total_rows: source.total_rows() })).is_err() {
+                let share = match source.total_rows() {
+                    Some(rows) => chunk.end.row as f64 / rows.max(1) as f64,
+                    None => taken.bytes() as f64 / bytes.max(1) as f64,
+                };
+                if chunks.send(Ok(Read { input, chunk, share: share.min(1.0) })).is_err() {
                     return Ok(());
                 }
             }
@@ -70,20 +74,15 @@ impl Inputs<'_> {
         Ok(())
     }
 
-    /// The share of the inputs before a place, by their bytes; of one that says how many rows it has, by these.
-    pub fn share(&self, place: Place, total_rows: Option<u64>) -> f64 {
+    /// The share of all inputs, by their bytes, when this one was read as far as that.
+    pub fn share(&self, input: usize, of_this: f64) -> f64 {
         let bytes = |inputs: &[Input]| inputs.iter().map(|input| input.bytes as f64).sum::<f64>();
-        let (before, rest) = self.plan.inputs.split_at(place.input.min(self.plan.inputs.len()));
-        let of_this = rest.first().map_or(0.0, |input| match total_rows {
-            Some(rows) => input.bytes as f64 * (place.position.row as f64 / rows.max(1) as f64).min(1.0),
-            // How far a compressed file was read is not known before its end.
-            None if input.compression == Compression::None => place.position.byte.min(input.bytes) as f64,
-            None => 0.0,
-        });
-        (bytes(before) + of_this) / (bytes(before) + bytes(rest)).max(1.0)
+        let (before, rest) = self.plan.inputs.split_at(input.min(self.plan.inputs.len()));
+        let read = rest.first().map_or(0.0, |input| input.bytes as f64 * of_this);
+        (bytes(before) + read) / (bytes(before) + bytes(rest)).max(1.0)
     }
 
-    fn open(&self, input: usize, at: Position) -> Result<Source, RecodeError> {
+    fn open(&self, input: usize, at: Position) -> Result<(Source, Taken), RecodeError> {
         let lost = || RecodeError::NoInput("there is no input".to_owned());
         let Input { name, format, compression, bytes, .. } = self.plan.inputs.get(input).ok_or_else(lost)?;
         let path = match self.copy(input) {
@@ -96,15 +95,17 @@ impl Inputs<'_> {
                 copy
             }
         };
-        let file = SourceFile { path, name: name.clone(), format: *format, compression: *compression };
+        let taken = Taken::default();
+        let file =
+            SourceFile { path, name: name.clone(), format: *format, compression: *compression, taken: taken.clone() };
         let options = SourceOptions { delimiter: self.plan.delimiter, ..SourceOptions::default() };
-        Ok(Source::open(&file, &options, at)?)
+        Ok((Source::open(&file, &options, at)?, taken))
     }
 
     /// Where an input in S3 is brought to; none of one that is here.
     fn copy(&self, input: usize) -> Option<PathBuf> {
         let Input { name, format, compression, .. } = self.plan.inputs.get(input)?;
-        let copy = || self.work.path(&format!("input-{input:06}.{}", extension(*format, *compression)));
+        let copy = || self.work.path(&format!("input-{input:06}.{}", format.extension(*compression)));
         name.starts_with(S3_SCHEME).then(copy)
     }
 

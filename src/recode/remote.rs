@@ -10,7 +10,7 @@ use std::sync::Mutex;
 use tokio::runtime::{Builder, Runtime};
 
 use super::error::RecodeError;
-use super::work::FileRecord;
+use super::records::FileRecord;
 use crate::model::digest::FileDigest;
 use crate::registry::directory::sync_folder;
 use crate::registry::s3::{S3, S3Settings};

@@ -23,6 +23,7 @@ use self::ndjson::NdjsonRows;
 use self::parquet::ParquetRows;
 use super::format::{Compression, Format};
 
+pub use self::decompression::Taken;
 pub use self::error::SourceError;
 
 /// The longest row of a text file: a longer one is a quote that nobody closed, or no text.
@@ -38,7 +39,7 @@ const MOST_COLUMNS: usize = 10_000;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";
 
 /// A file to read.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct SourceFile {
     /// Where it lies.
     pub path: PathBuf,
@@ -48,6 +49,8 @@ pub struct SourceFile {
     pub format: Format,
     /// How it is compressed.
     pub compression: Compression,
+    /// How many of its bytes were taken by whoever reads it.
+    pub taken: Taken,
 }
 
 /// What the name of a text file does not tell.
@@ -204,7 +207,8 @@ mod tests {
         let sample = Sample::new("rows.csv", b"a\n1\n");
         for path in [sample.file.path.with_file_name("none.csv"), sample.file.path.parent().unwrap().to_owned()] {
             for (format, compression) in [(Format::Csv, Compression::None), (Format::Parquet, Compression::None)] {
-                let file = SourceFile { path: path.clone(), name: "the name".to_owned(), format, compression };
+                let (name, taken) = ("the name".to_owned(), Taken::default());
+                let file = SourceFile { path: path.clone(), name, format, compression, taken };
                 let opened = Source::open(&file, &SourceOptions::default(), Position::default());
                 assert!(opened.map(|_| ()).unwrap_err().to_string().contains("the name"));
             }

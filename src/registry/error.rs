@@ -15,7 +15,7 @@ pub enum RegistryError {
         source: std::io::Error,
     },
     /// There is no such registry: no directory, no bucket, no tracking server.
-    #[error("there is no model registry at {place}: {hint}")]
+    #[error("there is nothing at {place}: {hint}")]
     NoRegistry {
         /// The registry.
         place: String,

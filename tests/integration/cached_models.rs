@@ -184,7 +184,7 @@ fn a_bucket_that_is_not_there_is_said_not_to_be() {
     let models: [&[&str]; 2] = [&[], &["--model", "tiny"]];
     for arguments in models {
         let message = refused(serve(&registry, arguments));
-        assert!(message.contains("there is no model registry at s3://codif-no-such-bucket/models"), "{message}");
+        assert!(message.contains("there is nothing at s3://codif-no-such-bucket/models"), "{message}");
         assert!(message.contains("look at the bucket's name, and at the endpoint"), "{message}");
     }
 }

@@ -1,57 +1,20 @@
 //! `codif recode` that is killed, stopped, or out of room goes on to the bytes that it would have written anyway.
 
-use std::collections::BTreeMap;
 use std::fs;
 use std::os::unix::process::ExitStatusExt;
 use std::path::Path;
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 
 use serde_json::json;
 
+use crate::recode_runs::{PARTS, ROWS, bytes, finished, path, started};
 use crate::recoding::{recode, rows, write};
 use crate::support::{codif, refusal, stderr};
 use crate::watching::soon;
 
-/// Rows of an input that takes a moment, in parts of one chunk.
-const ROWS: usize = 40_000;
-const PARTS: [&str; 2] = ["--part-rows", "2048"];
-
-fn path(folder: &Path, name: &str) -> String {
-    folder.join(name).to_str().unwrap().to_owned()
-}
-
 fn arguments<'a>(input: &'a str, output: &'a str, more: &[&'a str]) -> Vec<&'a str> {
     let given = ["recode", "--quiet", input, output, "--description", "libelle", "--model", "ape-naf2008"];
     [&given[..], &PARTS, more].concat()
-}
-
-fn started(arguments: &[&str]) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_codif"));
-    command.args(arguments).current_dir(env!("CARGO_MANIFEST_DIR")).stdout(Stdio::null()).stderr(Stdio::piped());
-    command.spawn().unwrap()
-}
-
-/// How many parts are finished.
-fn finished(work: &Path) -> usize {
-    let entries = fs::read_dir(work).into_iter().flatten();
-    entries
-        .filter(|entry| entry.as_ref().is_ok_and(|entry| entry.path().extension().is_some_and(|e| e == "json")))
-        .count()
-}
-
-/// Every file below a directory, or the file itself, by its name.
-fn bytes(output: &Path) -> BTreeMap<String, Vec<u8>> {
-    let mut found = BTreeMap::new();
-    let mut folders = vec![output.to_owned()];
-    while let Some(at) = folders.pop() {
-        if at.is_dir() {
-            folders.extend(fs::read_dir(&at).unwrap().map(|entry| entry.unwrap().path()));
-        } else {
-            let name = at.strip_prefix(output).unwrap().to_str().unwrap().to_owned();
-            found.insert(name, fs::read(&at).unwrap());
-        }
-    }
-    found
 }
 
 #[test]

@@ -8,6 +8,7 @@ use axum::extract::multipart::{Field, MultipartError};
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
+use utoipa::ToSchema;
 
 use super::{LARGEST_REQUEST, parsed};
 use crate::http::body::fault;
@@ -16,12 +17,23 @@ use crate::jobs::JobDesk;
 use crate::jobs::error::JobError;
 use crate::jobs::request::JobRequest;
 use crate::recode::format::Format;
-use crate::recode::parts::extension;
 use crate::recode::remote::Buckets;
 use crate::store::job::JobId;
 
 /// Deepest JSON of the settings.
 const DEPTH: usize = 8;
+
+/// A file and what is to be done with it.
+#[derive(ToSchema)]
+#[expect(dead_code, reason = "documents what upload reads")]
+pub struct JobForm {
+    /// The file, named after its format: .csv, .tsv, .ndjson, also .gz or .zst, .parquet.
+    #[schema(value_type = String, format = Binary)]
+    file: Vec<u8>,
+    /// What is to be done with it, as JSON: a JobRequest without `input`.
+    #[schema(value_type = Option<JobRequest>)]
+    settings: Option<String>,
+}
 
 /// Takes the file and the settings of a form; gives the name under which the file lies in the place of the job.
 pub async fn take(
@@ -89,7 +101,7 @@ async fn write(desk: &JobDesk, id: &JobId, mut field: Field<'_>, patience: Durat
         Problem::invalid("unknown_format", detail)
     };
     let (format, compression) = field.file_name().and_then(Format::of).ok_or_else(unknown)?;
-    let name = format!("upload.{}", extension(format, compression));
+    let name = format!("upload.{}", format.extension(compression));
     let folder = desk.place().folder(id);
     tokio::fs::create_dir_all(&folder).await.map_err(|error| no_room(&error))?;
     let mut file = File::create(folder.join(&name)).await.map_err(|error| no_room(&error))?;

@@ -2,6 +2,8 @@
 
 use std::fs::File;
 use std::io::{self, BufReader, Read, Seek, SeekFrom};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use flate2::bufread::MultiGzDecoder;
 
@@ -10,6 +12,31 @@ use crate::recode::format::Compression;
 
 /// Decompressed bytes.
 pub(super) type Bytes = Box<dyn Read + Send>;
+
+/// How many bytes of a text file were taken so far, as they lie on the disk.
+#[derive(Clone, Debug, Default)]
+pub struct Taken(Arc<AtomicU64>);
+
+impl Taken {
+    /// So many.
+    pub fn bytes(&self) -> u64 {
+        self.0.load(Relaxed)
+    }
+}
+
+/// A file that counts what is taken of it.
+struct Counted {
+    file: File,
+    taken: Taken,
+}
+
+impl Read for Counted {
+    fn read(&mut self, into: &mut [u8]) -> io::Result<usize> {
+        let read = self.file.read(into)?;
+        self.taken.0.fetch_add(read as u64, Relaxed);
+        Ok(read)
+    }
+}
 
 /// How many compressed bytes are read at once.
 const BUFFER: usize = 128 << 10;
@@ -25,20 +52,23 @@ pub(super) fn open(file: &SourceFile, at: Position) -> Result<Bytes, SourceError
         let reason = "it is no regular file, and a run that goes on could not read it again".to_owned();
         return Err(SourceError::Whole { file: file.name.clone(), reason });
     }
+    let counted = |opened| Counted { file: opened, taken: file.taken.clone() };
+    file.taken.0.store(0, Relaxed);
     let mut bytes: Bytes = match file.compression {
         Compression::None => {
             if metadata.len() < at.byte {
                 return Err(shorter());
             }
             opened.seek(SeekFrom::Start(at.byte)).map_err(unopened)?;
-            return Ok(Box::new(opened));
+            file.taken.0.store(at.byte, Relaxed);
+            return Ok(Box::new(counted(opened)));
         }
         Compression::Gzip => {
-            let stream = MultiGzDecoder::new(BufReader::with_capacity(BUFFER, opened));
+            let stream = MultiGzDecoder::new(BufReader::with_capacity(BUFFER, counted(opened)));
             Box::new(Decompressed { stream, compression: "gzip" })
         }
         Compression::Zstd => {
-            let stream = zstd::stream::read::Decoder::with_buffer(BufReader::with_capacity(BUFFER, opened));
+            let stream = zstd::stream::read::Decoder::with_buffer(BufReader::with_capacity(BUFFER, counted(opened)));
             Box::new(Decompressed { stream: stream.map_err(unopened)?, compression: "zstd" })
         }
     };
@@ -117,6 +147,18 @@ mod tests {
             let sample = Sample::new(&format!("rows.csv{ending}"), &bytes);
             let error = text(&sample, 0).unwrap_err();
             assert!(error.contains("damaged"), "{error}");
+        }
+    }
+
+    #[test]
+    fn what_is_taken_is_counted_as_it_lies_on_the_disk() {
+        for ending in ["", ".gz", ".zst"] {
+            let bytes = compressed(ending, &b"coiffure, boulangerie\n".repeat(50));
+            let sample = Sample::new(&format!("rows.csv{ending}"), &bytes);
+            for byte in [0, 22, 0] {
+                text(&sample, byte).unwrap();
+                assert_eq!(sample.file.taken.bytes(), bytes.len() as u64, "{ending}");
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use parquet::arrow::ArrowWriter;
 use parquet::file::properties::WriterProperties;
 use tempfile::TempDir;
 
-use super::{Position, Source, SourceError, SourceFile, SourceOptions};
+use super::{Position, Source, SourceError, SourceFile, SourceOptions, Taken};
 use crate::recode::format::Format;
 
 /// A file in a directory of its own.
@@ -37,7 +37,10 @@ impl Sample {
         let path = directory.path().join(name);
         std::fs::write(&path, bytes).unwrap();
         let (format, compression) = Format::of(name).unwrap();
-        Self { file: SourceFile { path, name: name.to_owned(), format, compression }, _directory: directory }
+        Self {
+            file: SourceFile { path, name: name.to_owned(), format, compression, taken: Taken::default() },
+            _directory: directory,
+        }
     }
 
     pub(super) fn read(&self) -> Result<Read, SourceError> {
