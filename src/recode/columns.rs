@@ -1,7 +1,7 @@
 //! Which column of a table is which field of an activity, and the activities that its rows are.
 
 use arrow_array::{Array, RecordBatch, StringArray};
-use arrow_schema::{DataType, Schema};
+use arrow_schema::{ArrowError, DataType, Schema};
 
 use crate::coding::activity::{Activity, ActivityError, RawActivity, trimmed};
 use surfaces::Surfaces;
