@@ -68,6 +68,15 @@ recode-speed *arguments:
     cargo build --release --bin codif
     benches/recode.sh {{arguments}}
 
+# `codif recode` beside Spark on the same machine and rows.
+spark-speed *arguments:
+    cargo build --release --bin codif
+    benches/spark.sh {{arguments}}
+
+# The Python wheel, into target/wheels: it takes maturin (pip install maturin).
+wheel:
+    maturin build --release --locked --manifest-path python/Cargo.toml
+
 # Whether codif with the feature `cuda` compiles, on a machine without a card: the toolkit (1.1 GB) comes from PyPI.
 gpu-check *arguments:
     tests/cuda-check.sh {{arguments}}

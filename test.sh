@@ -38,8 +38,8 @@ browser() (
     cd tests/browser && CODIF_URL=$url npm test --silent && CODIF_URL=$operations npm run test:admin --silent
 )
 
-step "format" cargo fmt --check
-step "lint" cargo clippy --release --all-targets -- -D warnings
+step "format" cargo fmt --all --check
+step "lint" cargo clippy --release --all-targets -p codif -p codif-python -- -D warnings
 step "install cargo-deny" install_deny
 step "licences and sources" cargo deny --locked check licenses bans sources
 step "install nextest" install_nextest
@@ -49,6 +49,8 @@ step "clients of the Sirene contract" tests/clients/run.sh "$target/release/codi
 step "OpenAPI against the running service" tests/schemathesis.sh "$target/release/codif"
 step "metrics in a real Prometheus" tests/promtool.sh "$target/release/codif"
 step "deployment files" tests/manifests.sh "$target/release/codif"
+step "Python wheel" tests/wheel.sh "$target/release/codif"
+step "Spark" tests/spark.sh "$target/release/codif"
 step "MLflow" tests/s3.sh tests/mlflow-server.sh \
     cargo nextest run --release --no-fail-fast --ignore-default-filter -E 'test(/^mlflow/)'
 if [ ${#failed[@]} -gt 0 ]; then
