@@ -135,7 +135,7 @@ impl JobDesk {
         self.get(id, owner).await?;
         let job = self.jobs.cancel(id, Timestamp::now()).await?.ok_or_else(|| JobError::Unknown(id.clone()))?;
         if job.state == JobState::Cancelled {
-            self.clear(id).await;
+            self.clear_or_leave(id).await;
         }
         Ok(job)
     }
@@ -146,7 +146,8 @@ impl JobDesk {
         if !job.state.has_ended() {
             return Err(JobError::NotEnded(job.state));
         }
-        self.clear(id).await;
+        // What cannot be removed now is not forgotten.
+        self.clear(id).await?;
         self.jobs.delete(id).await?;
         Ok(())
     }
@@ -170,11 +171,16 @@ impl JobDesk {
         self.store.close().await;
     }
 
-    /// Removes all that a job has in its place. What cannot be removed now is left to who sweeps.
-    async fn clear(&self, id: &JobId) {
+    /// Removes all that a job has in its place.
+    async fn clear(&self, id: &JobId) -> Result<(), JobError> {
         let (place, s3, id) = (self.place.clone(), self.s3.clone(), id.clone());
         let cleared = tokio::task::spawn_blocking(move || place.clear(&id, &Buckets::new(s3))).await;
-        if let Ok(Err(error)) = cleared {
+        Ok(cleared.map_err(JobError::internal)??)
+    }
+
+    /// The same; what cannot be removed now is left to who sweeps.
+    pub async fn clear_or_leave(&self, id: &JobId) {
+        if let Err(error) = self.clear(id).await {
             tracing::warn!(%error, "what a job left cannot be removed");
         }
     }

@@ -116,6 +116,7 @@ impl Recode {
     }
 
     fn run_in(&self, work: &Work, watch: &Watch<'_>) -> Result<Summary, RecodeError> {
+        [&self.plan.output, &self.errors].into_iter().try_for_each(|address| remote::check_is_one(address))?;
         self.begin(work)?;
         let finished = work.finished()?;
         let inputs = Inputs { plan: &self.plan, work, buckets: &self.buckets };

@@ -77,6 +77,30 @@ exposed = {int(port) for port in re.search(r"^EXPOSE (.+)$", dockerfile, re.M)[1
 expect(f"{channel}.".startswith(f"{rust}."), f"Dockerfile: rust:{rust} is not the toolchain {channel}")
 expect(f'image.version="{version}"' in dockerfile, f"Dockerfile: the label does not say {version}")
 
+def expect_valid(thing, where):
+    for release in releases if thing["kind"] not in NO_SCHEMA else []:
+        try:
+            kubernetes_validate.validate(thing, release, strict=True)
+        except kubernetes_validate.ValidationError as error:
+            expect(False, f"{where}: {thing['kind']} in Kubernetes {release}: {'.'.join(map(str, error.path))}: {error.message}")
+
+
+# The job of Spark: every object, the executors' template within it, and what it tells the example to do.
+recode = list(yaml.safe_load_all(pathlib.Path("k8s/spark-recode.yaml").read_text()))
+[job] = [thing for thing in recode if thing["kind"] == "Job"]
+[map_of_job] = [thing["data"] for thing in recode if thing["kind"] == "ConfigMap"]
+for thing in [*recode, yaml.safe_load(map_of_job["executor.yaml"])]:
+    expect_valid(thing, "spark-recode")
+[driver] = job["spec"]["template"]["spec"]["containers"]
+example = pathlib.Path("python/examples/spark_recode.py").read_text()
+place = next(place for place, argument in enumerate(driver["args"]) if argument.endswith("/spark_recode.py"))
+for argument in driver["args"][place:]:
+    flag = argument.split("=")[0]
+    expect(not flag.startswith("--") or f'"{flag}"' in example, f"spark-recode: the example has no {flag}")
+[wheel] = re.findall(r"codif-spark:([\d.]+)$", driver["image"])
+expect(wheel == version, f"spark-recode: the image is {driver['image']}, codif {version}")
+print(f"spark-recode: {', '.join(thing['kind'] for thing in recode)}")
+
 for file in rendered:
     where = pathlib.Path(file).stem
     objects = {}
@@ -84,11 +108,7 @@ for file in rendered:
         kind = thing["kind"]
         expect(kind not in objects, f"{where}: a second {kind}, where this script looks at one")
         objects[kind] = thing
-        for release in releases if kind not in NO_SCHEMA else []:
-            try:
-                kubernetes_validate.validate(thing, release, strict=True)
-            except kubernetes_validate.ValidationError as error:
-                expect(False, f"{where}: {kind} in Kubernetes {release}: {'.'.join(map(str, error.path))}: {error.message}")
+        expect_valid(thing, where)
     print(f"{where}: {', '.join(objects)}")
     for kind in NO_SCHEMA & objects.keys():
         print(f"{where}: there is no schema for {kind} here; only its version, selector, port and path were looked at")

@@ -9,6 +9,7 @@ s3:// or mlflow+http:// with the credentials of their environment. Each Python w
 if it is still there (CODIF_CACHE).
 """
 
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Optional, Union
 
@@ -26,7 +27,7 @@ def code_dataframe(
     df: "DataFrame",
     model: str = "ape-naf2008@production",
     *,
-    registry: str,
+    registry: Optional[str] = None,
     columns: "Union[str, Mapping[str, Any], None]" = None,
     top_k: int = 5,
     threshold: Optional[float] = None,
@@ -40,9 +41,12 @@ def code_dataframe(
     warnings, error, and with `previous_code` agreement or legal succession.
 
     The model is loaded here once, to check it and the columns, and its alias is looked up here alone: every row is coded by the
-    version that it means now, whatever is promoted while the job runs. `registry_options` are those of `Coder.from_registry`.
+    version that it means now, whatever is promoted while the job runs. Without `registry` it is that of the driver's CODIF_REGISTRY, or
+    the directory `models`, as for the command line. `registry_options` are those of `Coder.from_registry`.
     Nothing is coded before Spark is asked for the rows.
     """
+    if registry is None:
+        registry = os.environ.get("CODIF_REGISTRY") or "models"
     coder = Coder.from_registry(registry, model, **registry_options)
     settings = {
         "columns": dict(columns) if isinstance(columns, Mapping) else columns,

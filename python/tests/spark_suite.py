@@ -181,6 +181,13 @@ def test_columns_and_options_are_those_of_code_arrow(spark, registry, rows, expe
     assert {row["decision"] for row in found} == {"manual"}
 
 
+def test_the_registry_may_be_that_of_the_environment(spark, registry, rows, expected, monkeypatch):
+    monkeypatch.setenv("CODIF_REGISTRY", str(registry))
+    df = spark.read.parquet(str(rows)).filter("n < 3")
+    coded = code_dataframe(df, model=f"{MODEL}@production", columns=COLUMNS)
+    assert in_order([row.asDict() for row in coded.collect()]) == expected[:3]
+
+
 def test_what_is_wrong_is_said_before_anything_runs(spark, registry, rows):
     df = spark.read.parquet(str(rows))
     with pytest.raises(codif.ColumnError, match="Libelle"):

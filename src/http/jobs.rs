@@ -85,7 +85,7 @@ pub async fn submit(
         let (request, name) = upload::take(&desk, &id, form, app.limits.body_patience).await?;
         let submitted = desk.submit(&id, request, Some(name), owner).await;
         if submitted.is_err() {
-            upload::drop_upload(&desk, &id).await;
+            desk.clear_or_leave(&id).await;
         }
         submitted?
     } else {

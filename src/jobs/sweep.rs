@@ -8,10 +8,10 @@ use tokio::sync::watch;
 use tokio::time::sleep;
 
 use super::JobDesk;
+use super::error::JobError;
 use super::task::Task;
 use crate::recode::remote::Buckets;
 use crate::registry::error::in_one_line;
-use crate::store::error::StoreError;
 use crate::store::job::{Job, JobState};
 
 /// How often what has expired is removed.
@@ -46,17 +46,20 @@ impl JobDesk {
         }
     }
 
-    async fn sweep_once(&self) -> Result<(), StoreError> {
+    async fn sweep_once(&self) -> Result<(), JobError> {
         let keep = jiff::SignedDuration::try_from(self.settings.keep).unwrap_or(jiff::SignedDuration::MAX);
         let before = Timestamp::now().checked_sub(keep).unwrap_or(Timestamp::MIN);
         loop {
-            let expired = self.jobs.expired(before).await?;
-            if expired.is_empty() {
-                break;
+            let mut removed = 0;
+            for job in self.jobs.expired(before).await? {
+                // What cannot be removed now is not forgotten: the next sweep tries again.
+                match self.clear(&job.id).await {
+                    Ok(()) => removed += usize::from(self.jobs.delete(&job.id).await?),
+                    Err(error) => tracing::warn!(job = %job.id, %error, "a job that ended long ago cannot be removed"),
+                }
             }
-            for job in expired {
-                self.clear(&job.id).await;
-                self.jobs.delete(&job.id).await?;
+            if removed == 0 {
+                break;
             }
         }
         let place = self.place.clone();
@@ -64,7 +67,7 @@ impl JobDesk {
         for id in left.ok().and_then(Result::ok).unwrap_or_default() {
             // In a place in S3 this is scratch alone: a job that is under way elsewhere, or ended, needs none of it here.
             match self.jobs.get(&id).await? {
-                None => self.clear(&id).await,
+                None => self.clear_or_leave(&id).await,
                 Some(job) if self.place.is_shared() && job.state != JobState::Running => {
                     let place = self.place.clone();
                     let _ = tokio::task::spawn_blocking(move || place.leave(&id)).await;

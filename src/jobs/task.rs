@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::error::JobError;
 use super::request::JobRequest;
 use crate::recode::format::{Compression, Format};
-use crate::recode::remote::S3_SCHEME;
+use crate::recode::remote::{S3_SCHEME, check_is_one};
 use crate::serving::Coders;
 
 /// What is done.
@@ -51,6 +51,9 @@ impl Task {
         }
         for address in request.input.iter().chain(&request.output) {
             check_allowed(address, allowed)?;
+        }
+        if let Some(Err(error)) = request.output.as_deref().map(check_is_one) {
+            return Err(JobError::Invalid { code: "no_address", detail: error.to_string() });
         }
         let models = models(&request, coders)?;
         let task = Self { request, upload, models };

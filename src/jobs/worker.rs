@@ -206,7 +206,7 @@ impl Worker {
         };
         // What is somebody else's now stays; what is put back is gone on with.
         match end {
-            End::Failed(_) | End::Cancelled if is_written => self.desk.clear(id).await,
+            End::Failed(_) | End::Cancelled if is_written => self.desk.clear_or_leave(id).await,
             End::Finished(_) if is_written => self.desk.tidy(job).await,
             _ => {}
         }

@@ -100,7 +100,7 @@ impl Finish<'_> {
     fn replace_objects(&self, output: &str) -> Result<(), RecodeError> {
         let place = output.trim_end_matches('/');
         for object in self.buckets.list(output)? {
-            let below = object.name.strip_prefix(place).unwrap_or_default();
+            let Some(below) = object.name.strip_prefix(place) else { continue };
             if below.is_empty() || below.strip_prefix('/').is_some_and(is_of_a_run) {
                 self.buckets.delete(&object.name)?;
             }

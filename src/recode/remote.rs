@@ -128,6 +128,14 @@ impl Buckets {
     }
 }
 
+/// Refuses an address that would mean many objects, where one is meant.
+pub fn check_is_one(address: &str) -> Result<(), RecodeError> {
+    match address.starts_with(S3_SCHEME) && address.contains(['*', '?', '[']) {
+        true => Err(refused(address, "an output has a name of its own, without * ? or [")),
+        false => Ok(()),
+    }
+}
+
 /// Bucket and key of an address.
 pub fn parts(address: &str) -> Result<(&str, &str), RecodeError> {
     let rest = address.strip_prefix(S3_SCHEME).unwrap_or(address);

@@ -54,6 +54,7 @@ fn requests_that_cannot_be_done_are_refused_and_leave_nothing() {
         (json!({"input": ["s3://open/inside.csv"]}), 403, "forbidden_address"),
         (json!({"input": ["s3://open/in/a.csv"], "output": "s3://open/out.csv"}), 403, "forbidden_address"),
         (json!({"input": ["s3://open/in/a.csv"], "output": "s3://open/in/out"}), 422, "unknown_format"),
+        (json!({"input": ["s3://open/in/a.csv"], "output": "s3://open/in/*.csv"}), 422, "no_address"),
         (json!({"input": "s3://open/in/a.csv"}), 422, "wrong_shape"),
     ] {
         codif.ask(&request).is_problem(status, code);

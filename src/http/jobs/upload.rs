@@ -44,7 +44,7 @@ pub async fn take(
 ) -> Result<(JobRequest, String), Problem> {
     let taken = take_parts(desk, id, form, patience).await;
     if taken.is_err() {
-        drop_upload(desk, id).await;
+        desk.clear_or_leave(id).await;
     }
     taken
 }
@@ -72,15 +72,6 @@ async fn take_parts(
     let keeping = tokio::task::spawn_blocking(move || place.keep(&id, &kept, &Buckets::new(s3)));
     keeping.await.map_err(Problem::internal)?.map_err(JobError::from)?;
     Ok((request.unwrap_or_default(), name))
-}
-
-/// Removes what came of an upload whose job is not to be.
-pub async fn drop_upload(desk: &JobDesk, id: &JobId) {
-    let (place, s3, id) = (desk.place().clone(), desk.s3().clone(), id.clone());
-    let dropped = tokio::task::spawn_blocking(move || place.clear(&id, &Buckets::new(s3))).await;
-    if let Ok(Err(error)) = dropped {
-        tracing::warn!(%error, "what came of an upload cannot be removed");
-    }
 }
 
 async fn settings(mut field: Field<'_>, patience: Duration) -> Result<JobRequest, Problem> {
