@@ -12,6 +12,7 @@ mod attempt;
 mod failure;
 mod sweep;
 mod task;
+mod watched;
 mod worker;
 
 pub mod error;
@@ -27,6 +28,7 @@ use crate::coding::Coder;
 use crate::config::jobs::JobOptions;
 use crate::recode::remote::Buckets;
 use crate::registry::ModelReference;
+use crate::registry::error::in_one_line;
 use crate::registry::s3::S3Settings;
 use crate::serving::loading::Loader;
 use crate::serving::{Coders, ServingError};
@@ -163,6 +165,29 @@ impl JobDesk {
             None => Err(JobError::NothingMade),
             Some(address) if task::is_elsewhere(address) => Err(JobError::Elsewhere(address.to_owned())),
             Some(name) => Ok(name.to_owned()),
+        }
+    }
+
+    /// Removes what came of an upload whose job was not put in the queue. A store that gave no answer may have it there all the same: it is
+    /// then left to who sweeps.
+    pub async fn withdraw(&self, id: &JobId) {
+        match self.jobs.get(id).await {
+            Ok(None) => self.clear_or_leave(id).await,
+            Ok(Some(_)) => {}
+            Err(error) => tracing::warn!(job = %id, error = in_one_line(&error), "an upload may be left"),
+        }
+    }
+
+    /// Ends the jobs that nobody goes on with, and removes what they have.
+    async fn give_up(&self) {
+        match self.jobs.give_up(Timestamp::now()).await {
+            Ok(given_up) => {
+                for id in given_up {
+                    tracing::warn!(job = %id, "a job is given up: whoever worked on it broke off without a word");
+                    self.clear_or_leave(&id).await;
+                }
+            }
+            Err(error) => tracing::warn!(error = in_one_line(&error), "the store of jobs has no answer"),
         }
     }
 

@@ -93,6 +93,8 @@ pub struct Progress<'a> {
     pub counts: &'a Counts,
     /// The share of the input that was read, between 0 and 1.
     pub share: f64,
+    /// Whether every row is coded, and the output is written next.
+    pub is_finishing: bool,
 }
 
 /// Whoever watches a run: told of its progress, says whether it goes on.
@@ -116,7 +118,9 @@ impl Recode {
     }
 
     fn run_in(&self, work: &Work, watch: &Watch<'_>) -> Result<Summary, RecodeError> {
-        [&self.plan.output, &self.errors].into_iter().try_for_each(|address| remote::check_is_one(address))?;
+        let written = [self.plan.output.as_str(), self.errors.as_str()];
+        written.into_iter().try_for_each(remote::check_is_one)?;
+        inputs::check_apart(&self.plan.inputs, &written)?;
         self.begin(work)?;
         let finished = work.finished()?;
         let inputs = Inputs { plan: &self.plan, work, buckets: &self.buckets };
@@ -127,6 +131,11 @@ impl Recode {
             self.code(&coder, (&inputs, work), &finished, watch)?;
         }
         let parts = work.finished()?;
+        let mut counts = Counts::default();
+        parts.iter().for_each(|part| counts.add(&part.counts));
+        if !watch(&Progress { counts: &counts, share: 1.0, is_finishing: true }) {
+            return Err(RecodeError::Stopped);
+        }
         let schema = parts::file_schema(&self.plan, coder.schema())?;
         let finish = Finish { plan: &self.plan, work, buckets: &self.buckets, errors: &self.errors };
         finish.run(&parts, &schema, &self.sink_options(&coder))
@@ -144,8 +153,10 @@ impl Recode {
                 same => return same,
             }
         }
-        if !self.options.overwrite && finish::is_there(&self.plan.output, &self.buckets)? {
-            return Err(RecodeError::OutputExists(self.plan.output.clone()));
+        for output in [&self.plan.output, &self.errors] {
+            if !self.options.overwrite && finish::is_there(output, &self.buckets)? {
+                return Err(RecodeError::OutputExists(output.clone()));
+            }
         }
         work.clear()?;
         work.begin(&self.plan)
@@ -222,7 +233,7 @@ impl Recode {
                 if coded.send(written).is_err() {
                     break Ok(());
                 }
-                if !watch(&Progress { counts: &counts, share: inputs.share(read.0, read.1) }) {
+                if !watch(&Progress { counts: &counts, share: inputs.share(read.0, read.1), is_finishing: false }) {
                     break Err(RecodeError::Stopped);
                 }
             };

@@ -6,7 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::Ordering::Relaxed;
 
-use anyhow::{Context, bail};
+use anyhow::Context;
 use indicatif::{ProgressBar, ProgressStyle};
 
 mod arguments;
@@ -47,8 +47,9 @@ pub struct RecodeArguments {
 /// Codes the files; the summary is printed as one JSON object.
 pub fn run(arguments: RecodeArguments, output: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let quiet = arguments.running.quiet;
-    let recode = arguments.recode()?;
     let interrupted = super::train::interrupted_by_ctrl_c()?;
+    let mut recode = arguments.recode()?;
+    recode.buckets = recode.buckets.stopped_by(Arc::clone(&interrupted));
     let bar = if quiet { ProgressBar::hidden() } else { bar() };
     let watch = |progress: &Progress<'_>| {
         show(&bar, progress);
@@ -98,9 +99,6 @@ impl RecodeArguments {
         let forced = Forced(formats.input_format.as_deref().map(format_of));
         let inputs = inputs(&paths, forced, &buckets)?;
         let (format, compression, is_directory) = formats.output(&output)?;
-        if let Some(input) = inputs.iter().find(|input| is_same(&input.name, &output)) {
-            bail!("{} is an input: name another output", input.name);
-        }
         let asked: Vec<String> = models.models.iter().map(ToString::to_string).collect();
         // A run that goes on keeps the versions it began with, wherever their aliases point by now.
         let before = if running.restart { None } else { begun(&work)?.filter(|plan| plan.asked == asked) };
@@ -146,12 +144,6 @@ fn load(mut models: ModelOptions, before: Option<&Plan>) -> anyhow::Result<Vec<A
     }
     let coders = Coders::load(&models)?;
     Ok(coders.iter().map(|(_, served)| Arc::clone(&served.coder)).collect())
-}
-
-/// Whether both are one file.
-fn is_same(input: &str, output: &str) -> bool {
-    let real = |path: &str| std::fs::canonicalize(path).ok();
-    input == output || real(input).is_some_and(|input| real(output) == Some(input))
 }
 
 /// The work place of an output: beside it, or here for one in S3.

@@ -108,6 +108,11 @@ impl Problem {
         Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_encoding", detail)
     }
 
+    /// The body is of a type that is not read here.
+    pub fn unsupported_media_type(detail: &str) -> Self {
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "unsupported_media_type", detail)
+    }
+
     /// There is no such thing.
     pub fn unknown(code: &'static str, detail: impl Into<String>) -> Self {
         Self::new(StatusCode::NOT_FOUND, code, detail)
@@ -134,7 +139,8 @@ impl Problem {
 
     /// A browser asks in the name of another page.
     pub fn foreign_page() -> Self {
-        let detail = "a page of another origin may not ask for this: call it from a program, or open /admin";
+        let detail =
+            "a page of another origin may not ask for this: call it from a program, or from a page of codif itself";
         Self::new(StatusCode::FORBIDDEN, "foreign_page", detail)
     }
 

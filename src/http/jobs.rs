@@ -1,14 +1,15 @@
 //! `/v1/jobs`: files coded in the background. How they are carried out is in [`crate::jobs`].
 
 pub mod answer;
+pub mod form;
 pub mod made;
 pub mod upload;
 
 use std::sync::Arc;
 
 use axum::extract::rejection::QueryRejection;
-use axum::extract::{FromRequest, Multipart, Path, Query, Request, State};
-use axum::http::header::{CONTENT_TYPE, LOCATION};
+use axum::extract::{Path, Query, Request, State};
+use axum::http::header::{CONTENT_TYPE, LOCATION, ORIGIN};
 use axum::http::{HeaderMap, HeaderValue, StatusCode};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -23,6 +24,7 @@ use crate::jobs::JobDesk;
 use crate::jobs::request::JobRequest;
 use crate::store::job::{Cursor, JobId};
 use answer::{JobAnswer, JobList};
+use form::Form;
 use upload::JobForm;
 
 /// Largest request in JSON, in bytes.
@@ -69,6 +71,7 @@ fn id(text: &str) -> Result<JobId, Problem> {
         (status = 202, description = "The job waits; Location is its address", body = JobAnswer),
         (status = 403, description = "An address in S3 that jobs may not use", body = Problem, content_type = "application/problem+json"),
         (status = 404, description = "This codif takes no jobs", body = Problem, content_type = "application/problem+json"),
+        (status = 415, description = "Neither a form nor JSON", body = Problem, content_type = "application/problem+json"),
         (status = 422, description = "What was asked cannot be done", body = Problem, content_type = "application/problem+json"),
         (status = 507, description = "There is no room for the upload", body = Problem, content_type = "application/problem+json"),
     )
@@ -80,14 +83,18 @@ pub async fn submit(
 ) -> Result<Response, Problem> {
     let (desk, owner, id) = (desk(&app)?, caller.as_deref(), JobId::random());
     desk.admit().await?;
-    let job = if is_form(request.headers()) {
-        let form = Multipart::from_request(request, &app).await.map_err(Problem::broken_body)?;
+    check_origin(request.headers(), &app)?;
+    let media_type = media_type(request.headers());
+    let job = if media_type.to_ascii_lowercase().starts_with("multipart/form-data") {
+        let form = Form::of(&media_type, request.into_body())?;
         let (request, name) = upload::take(&desk, &id, form, app.limits.body_patience).await?;
         let submitted = desk.submit(&id, request, Some(name), owner).await;
         if submitted.is_err() {
-            desk.clear_or_leave(&id).await;
+            desk.withdraw(&id).await;
         }
         submitted?
+    } else if !media_type.to_ascii_lowercase().starts_with("application/json") {
+        return Err(Problem::unsupported_media_type("send a form (multipart/form-data) or application/json"));
     } else {
         desk.submit(&id, read_json(request, &app).await?, None, owner).await?
     };
@@ -95,9 +102,16 @@ pub async fn submit(
     Ok((StatusCode::ACCEPTED, [(LOCATION, location)], Json(JobAnswer::from(job))).into_response())
 }
 
-fn is_form(headers: &HeaderMap) -> bool {
+fn media_type(headers: &HeaderMap) -> String {
     let media_type = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    media_type.trim_start().to_ascii_lowercase().starts_with("multipart/form-data")
+    media_type.trim_start().to_owned()
+}
+
+/// Browsers say where a request comes from: pages of other origins start and stop nothing here, unless they may call.
+fn check_origin(headers: &HeaderMap, app: &App) -> Result<(), Problem> {
+    let is_foreign = headers.get("sec-fetch-site").is_some_and(|site| site != "same-origin" && site != "none");
+    let may_call = headers.get(ORIGIN).is_some_and(|origin| app.cors_origins.iter().any(|one| origin == one));
+    if is_foreign && !may_call { Err(Problem::foreign_page()) } else { Ok(()) }
 }
 
 async fn read_json(request: Request, app: &App) -> Result<JobRequest, Problem> {
@@ -189,7 +203,9 @@ pub async fn cancel(
     State(app): State<App>,
     Extension(Caller(caller)): Extension<Caller>,
     Path(name): Path<String>,
+    headers: HeaderMap,
 ) -> Result<Json<JobAnswer>, Problem> {
+    check_origin(&headers, &app)?;
     let job = desk(&app)?.cancel(&id(&name)?, caller.as_deref()).await?;
     Ok(Json(job.into()))
 }
@@ -212,7 +228,9 @@ pub async fn delete(
     State(app): State<App>,
     Extension(Caller(caller)): Extension<Caller>,
     Path(name): Path<String>,
+    headers: HeaderMap,
 ) -> Result<StatusCode, Problem> {
+    check_origin(&headers, &app)?;
     desk(&app)?.delete(&id(&name)?, caller.as_deref()).await?;
     Ok(StatusCode::NO_CONTENT)
 }

@@ -120,7 +120,9 @@ impl Server {
         tracing::info!(%address, %operations_address, "serving");
         eprintln!("codif: page and API on http://{address}, operations on http://{operations_address}");
 
-        let status = self.receive_until_stopped(reception, public_listener, &lifecycle, &mut signals).await;
+        let stop_jobs = workers.as_ref().map(Workers::stopper);
+        let status =
+            self.receive_until_stopped(reception, public_listener, (&lifecycle, stop_jobs), &mut signals).await;
         if let Some(workers) = workers {
             workers.stop().await;
         }
@@ -145,7 +147,7 @@ impl Server {
         &self,
         reception: Reception<impl Answers<Body = impl Sendable> + Sync>,
         listener: TcpListener,
-        lifecycle: &Lifecycle,
+        (lifecycle, stop_jobs): (&Lifecycle, Option<watch::Sender<bool>>),
         signals: &mut Signals,
     ) -> ExitCode {
         let (close, closed) = watch::channel(false);
@@ -156,6 +158,7 @@ impl Server {
         });
         signals.stop().await;
         lifecycle.enter(Phase::Draining);
+        stop_jobs.into_iter().for_each(|stop| drop(stop.send_replace(true)));
         tokio::select! {
             () = sleep(self.options.drain.delay) => {}
             () = signals.stop() => {}

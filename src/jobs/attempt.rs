@@ -1,12 +1,12 @@
 //! One attempt at a job: its task as a run of `codif recode`, watched from outside.
 
-use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use super::error::JobError;
 use super::failure;
 use super::place::JobPlace;
 use super::task::{Target, Task, is_elsewhere};
+use super::watched::Watched;
 use crate::coding::Coder;
 use crate::nomenclature::Nomenclatures;
 use crate::process::give_memory_back;
@@ -17,8 +17,8 @@ use crate::recode::plan::{PART_ROWS, Plan, PlannedModel};
 use crate::recode::remote::Buckets;
 use crate::recode::summary::Summary;
 use crate::recode::work::begun;
-use crate::recode::{self, Recode, RunOptions};
-use crate::store::job::{JobId, Progress};
+use crate::recode::{Recode, RunOptions};
+use crate::store::job::JobId;
 
 /// The rows that could not be coded, in the place of a job.
 const ERRORS: &str = "errors.parquet";
@@ -27,8 +27,6 @@ const ERRORS: &str = "errors.parquet";
 pub struct Attempt {
     /// The job.
     pub id: JobId,
-    /// Which attempt it is, from 1.
-    pub number: u32,
     /// What is done.
     pub task: Task,
     /// The coders of the task's models, in its order.
@@ -41,13 +39,6 @@ pub struct Attempt {
     pub buckets: Buckets,
     /// Threads that code.
     pub threads: usize,
-}
-
-/// How far an attempt is, and whether it shall stop.
-#[derive(Default)]
-pub struct Watched {
-    stop: AtomicBool,
-    progress: Mutex<Progress>,
 }
 
 /// What came of an attempt.
@@ -63,45 +54,22 @@ pub enum Outcome {
     Failed(String),
 }
 
-impl Watched {
-    /// Stops the attempt after what it has in hand.
-    pub fn stop(&self) {
-        self.stop.store(true, Relaxed);
-    }
-
-    /// How far it is.
-    pub fn progress(&self) -> Progress {
-        *self.progress.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn see(&self, progress: &recode::Progress<'_>) -> bool {
-        let counts = progress.counts;
-        *self.progress.lock().unwrap_or_else(PoisonError::into_inner) = Progress {
-            rows: counts.rows,
-            failed: counts.failures(),
-            automatic_rate: counts.automatic_rate(),
-            share: progress.share,
-        };
-        !self.stop.load(Relaxed)
-    }
-}
-
 impl Attempt {
     /// Carries it out.
     pub fn run(self, watched: &Watched) -> Outcome {
-        let folder = self.place.address(&self.id, "");
+        let folders = [self.place.address(&self.id, ""), self.place.folder(&self.id).to_string_lossy().into_owned()];
         let outcome = self.run_to_its_end(watched);
         give_memory_back();
         match outcome {
             Ok(summary) => Outcome::Finished(Box::new(summary)),
             Err(RecodeError::Stopped) => Outcome::Stopped,
-            Err(error) if failure::may_pass(&error) => Outcome::Later(failure::reason(&error, &folder)),
-            Err(error) => Outcome::Failed(failure::reason(&error, &folder)),
+            Err(error) if failure::may_pass(&error) => Outcome::Later(failure::reason(&error, &folders)),
+            Err(error) => Outcome::Failed(failure::reason(&error, &folders)),
         }
     }
 
     fn run_to_its_end(self, watched: &Watched) -> Result<Summary, RecodeError> {
-        let (recode, target) = self.recode()?;
+        let (recode, target) = self.recode(watched.progress().finishing)?;
         let summary = recode.run(&|progress| watched.see(progress))?;
         if is_elsewhere(&target.output) {
             return Ok(summary);
@@ -110,9 +78,9 @@ impl Attempt {
         Ok(Summary { output: target.output, errors_file, ..summary })
     }
 
-    /// The task as a run.
-    fn recode(self) -> Result<(Recode, Target), RecodeError> {
-        let Self { id, number, task, coders, nomenclatures, place, buckets, threads } = self;
+    /// The task as a run. What an earlier attempt had begun to write as the output is replaced.
+    fn recode(self, was_finishing: bool) -> Result<(Recode, Target), RecodeError> {
+        let Self { id, task, coders, nomenclatures, place, buckets, threads } = self;
         let named = task.upload.as_ref().map(|name| vec![place.address(&id, name)]);
         let inputs = inputs(&named.unwrap_or_else(|| task.request.input.clone()), Forced::default(), &buckets)?;
         let of_request = |error: JobError| RecodeError::NoInput(error.to_string());
@@ -148,8 +116,7 @@ impl Attempt {
             Ok(begun) => begun.is_some_and(|begun| plan.check_same(&begun, "").is_err()),
             Err(_) => true,
         };
-        // An earlier attempt may have been cut off while it wrote the output.
-        let overwrite = request.overwrite || number > 1 || !is_elsewhere;
+        let overwrite = request.overwrite || was_finishing || !is_elsewhere;
         let options = RunOptions { threads, max_errors: request.max_errors, restart, overwrite, in_background: true };
         Ok((Recode { plan, coders, nomenclatures, work, errors, buckets, options }, target))
     }

@@ -8,9 +8,12 @@ use tokio::time::sleep;
 
 use super::JobDesk;
 use super::place::JobPlace;
+use super::task::is_below;
 use crate::config::jobs::JobOptions;
 use crate::config::{RegistryOptions, ServeOptions};
 use crate::recode::error::RecodeError;
+use crate::recode::remote::S3_SCHEME;
+use crate::registry::RegistryLocation;
 use crate::registry::error::in_one_line;
 use crate::serving::loading::Loader;
 use crate::serving::{Coders, ServingError};
@@ -50,6 +53,9 @@ pub enum OpeningError {
         "--jobs-place {0} is on this machine alone: with PostgreSQL it must be s3://BUCKET/PREFIX, which every replica reaches"
     )]
     NotShared(String),
+    /// Callers would read each other's files, or the models.
+    #[error("--jobs-s3 {0} and {1} overlap: callers would reach what is not theirs; name prefixes apart")]
+    Overlap(String, String),
     /// No address of a database.
     #[error("CODIF_DATABASE_URL: {0}")]
     Location(#[from] LocationError),
@@ -78,6 +84,13 @@ impl Opening {
             (None, JobPlace::Directory(directory)) => StoreLocation::File(directory.join(FILE)),
             (None, JobPlace::S3 { .. }) => return Err(OpeningError::NoDatabase(name.clone())),
         };
+        let own = [place.shared().map(str::to_owned), s3_address(&options.models.registry.registry)];
+        for own in own.into_iter().flatten() {
+            let overlaps = |allowed: &&String| is_below(allowed, &own) || is_below(&own, allowed);
+            if let Some(allowed) = options.jobs.s3.iter().find(overlaps) {
+                return Err(OpeningError::Overlap(allowed.clone(), own));
+            }
+        }
         if matches!(location, StoreLocation::Postgres { .. }) && !place.is_shared() {
             return Err(OpeningError::NotShared(name.clone()));
         }
@@ -116,6 +129,14 @@ impl Opening {
     }
 }
 
+/// The address of a registry in S3.
+fn s3_address(registry: &RegistryLocation) -> Option<String> {
+    match registry {
+        RegistryLocation::S3 { bucket, prefix } => Some(format!("{S3_SCHEME}{bucket}/{prefix}")),
+        _ => None,
+    }
+}
+
 impl OpeningError {
     /// Whether the same may succeed later without anybody changing anything.
     pub fn may_pass(&self) -> bool {
@@ -145,11 +166,15 @@ mod tests {
         let local = opening(&["--jobs-place", "/var/lib/codif"]).unwrap().unwrap();
         assert_eq!(local.location, StoreLocation::File("/var/lib/codif/codif.sqlite".into()));
         let url = "--database-url=postgres://codif:hunter2@db/codif";
-        assert!(opening(&[url, "--jobs-place=s3://bucket/jobs"]).unwrap().is_some());
+        let apart = [url, "--jobs-place=s3://bucket/jobs", "--jobs-s3=s3://bucket/jobs-in"];
+        assert!(opening(&apart).unwrap().is_some());
         for (arguments, said) in [
             (&[url][..], "set --jobs-place"),
             (&[url, "--jobs-place=here"], "on this machine alone"),
             (&["--jobs-place=s3://bucket/jobs"], "needs a database"),
+            (&[url, "--jobs-place=s3://b/jobs", "--jobs-s3=s3://b"], "overlap"),
+            (&[url, "--jobs-place=s3://b/jobs", "--jobs-s3=s3://b/jobs/in"], "overlap"),
+            (&["--jobs-place=here", "--registry=s3://b/models", "--jobs-s3=s3://b"], "overlap"),
             (&["--database-url=mysql://codif:hunter2@db/codif", "--jobs-place=here"], "no database"),
         ] {
             let error = opening(arguments).err().unwrap().to_string();

@@ -1,6 +1,7 @@
 //! The place of the jobs: a folder for each, with what was uploaded and what came of it. It is a directory, or a prefix in S3 that
 //! all replicas share; what a job needs while it is under way is in a directory of the process.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::io::{self, ErrorKind};
 use std::path::{Path, PathBuf};
@@ -46,6 +47,14 @@ impl JobPlace {
     /// Whether several processes may use it.
     pub fn is_shared(&self) -> bool {
         matches!(self, Self::S3 { .. })
+    }
+
+    /// Its address in S3, if it is there.
+    pub fn shared(&self) -> Option<&str> {
+        match self {
+            Self::S3 { address, .. } => Some(address),
+            Self::Directory(_) => None,
+        }
     }
 
     /// The address of a file of a job, as a run takes it.
@@ -102,8 +111,18 @@ impl JobPlace {
             for object in buckets.list(&format!("{address}/{id}/"))? {
                 buckets.delete(&object.name)?;
             }
+            buckets.abandon_uploads(&format!("{address}/{id}/"))?;
         }
         Ok(())
+    }
+
+    /// The jobs that have something in S3.
+    pub fn sent(&self, buckets: &Buckets) -> Result<BTreeSet<JobId>, RecodeError> {
+        let Self::S3 { address, .. } = self else { return Ok(BTreeSet::new()) };
+        let below = format!("{address}/");
+        let objects = buckets.list(&below)?;
+        let folders = objects.iter().filter_map(|object| object.name.strip_prefix(&below)?.split('/').next());
+        Ok(folders.filter_map(|folder| folder.parse().ok()).collect())
     }
 
     /// The jobs that have a folder on this machine which nothing has changed in for so long.

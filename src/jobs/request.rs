@@ -1,5 +1,7 @@
 //! What a caller asks of a job: the settings of `codif recode`, under the same names.
 
+use std::collections::BTreeSet;
+
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
@@ -12,7 +14,7 @@ use crate::recode::plan::Previous;
 /// Most codes a row gets.
 const MOST_CODES: usize = 50;
 /// Most inputs that are named.
-const MOST_INPUTS: usize = 1000;
+const MOST_INPUTS: usize = 100;
 
 /// What a job does. Everything but `input` and `output` is as `codif recode` has it.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize, ToSchema)]
@@ -102,8 +104,11 @@ impl JobRequest {
         if self.threshold.is_some_and(|threshold| !(0.0..=1.0).contains(&threshold)) {
             return invalid("invalid_threshold", "threshold must be between 0 and 1");
         }
+        if self.input.iter().collect::<BTreeSet<_>>().len() < self.input.len() {
+            return invalid("input_twice", "an input is named twice");
+        }
         if self.input.len() > MOST_INPUTS {
-            return invalid("too_many_inputs", "name at most 1000 inputs: directories and patterns stand for many");
+            return invalid("too_many_inputs", "name at most 100 inputs: directories and patterns stand for many");
         }
         let about_previous = self.previous_nomenclature.is_some() || self.constrain_to_successors;
         if self.previous_code.is_none() && about_previous {
@@ -167,7 +172,8 @@ mod tests {
             (json!({"partition_by": "nature"}), "no_directory"),
             (json!({"partition_by": "nature", "output": "s3://bucket/out.csv"}), "no_directory"),
             (json!({"delimiter": ";;"}), "invalid_delimiter"),
-            (json!({"input": vec!["s3://a/b"; 1001]}), "too_many_inputs"),
+            (json!({"input": ["s3://a/b", "s3://a/b"]}), "input_twice"),
+            (json!({"input": (0..101).map(|n| format!("s3://a/{n}")).collect::<Vec<_>>()}), "too_many_inputs"),
         ] {
             assert_eq!(refusal(request.clone()), code, "{request}");
         }

@@ -1,7 +1,8 @@
 //! What is kept of jobs no longer than it should be: those that ended long ago, uploads that were cut off, what finished jobs need no more.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 use tokio::sync::watch;
@@ -12,8 +13,10 @@ use super::error::JobError;
 use super::task::Task;
 use crate::recode::remote::Buckets;
 use crate::registry::error::in_one_line;
-use crate::store::job::{Job, JobState};
+use crate::store::job::{Job, JobId, JobState};
 
+/// How often jobs are looked for that nobody goes on with.
+const LOOKED: Duration = Duration::from_secs(30);
 /// How often what has expired is removed.
 const SWEPT: Duration = Duration::from_secs(600);
 /// How old what nobody knows must be to be removed: an upload that is under way is younger.
@@ -21,12 +24,22 @@ const ORPHANED: Duration = Duration::from_secs(24 * 3600);
 
 /// Removes what has expired, and what was left by uploads that were cut off.
 pub async fn sweep(desk: Arc<JobDesk>, mut stop: watch::Receiver<bool>) {
+    let (mut swept, mut unknown) = (None, BTreeSet::new());
     while !*stop.borrow() {
-        if let Err(error) = desk.sweep_once().await {
-            tracing::warn!(error = in_one_line(&error), "jobs that ended cannot be removed");
+        desk.give_up().await;
+        if swept.is_none_or(|swept: Instant| swept.elapsed() >= SWEPT) {
+            swept = Some(Instant::now());
+            let removed = async {
+                desk.remove_expired().await?;
+                desk.remove_left().await?;
+                desk.remove_sent(&mut unknown).await
+            };
+            if let Err(error) = removed.await {
+                tracing::warn!(error = in_one_line(&error), "not everything that is left of jobs can be removed");
+            }
         }
         tokio::select! {
-            () = sleep(SWEPT) => {}
+            () = sleep(LOOKED) => {}
             _ = stop.changed() => {}
         }
     }
@@ -46,7 +59,7 @@ impl JobDesk {
         }
     }
 
-    async fn sweep_once(&self) -> Result<(), JobError> {
+    async fn remove_expired(&self) -> Result<(), JobError> {
         let keep = jiff::SignedDuration::try_from(self.settings.keep).unwrap_or(jiff::SignedDuration::MAX);
         let before = Timestamp::now().checked_sub(keep).unwrap_or(Timestamp::MIN);
         loop {
@@ -62,6 +75,11 @@ impl JobDesk {
                 break;
             }
         }
+        Ok(())
+    }
+
+    /// What is on this machine of jobs that are not known, or are done elsewhere.
+    async fn remove_left(&self) -> Result<(), JobError> {
         let place = self.place.clone();
         let left = tokio::task::spawn_blocking(move || place.left(ORPHANED)).await;
         for id in left.ok().and_then(Result::ok).unwrap_or_default() {
@@ -75,6 +93,26 @@ impl JobDesk {
                 Some(_) => {}
             }
         }
+        Ok(())
+    }
+
+    /// What is in S3 of jobs that are not known: those that were not known the last time either, for a job is put in the queue a moment
+    /// after its upload.
+    async fn remove_sent(&self, unknown: &mut BTreeSet<JobId>) -> Result<(), JobError> {
+        let (place, s3) = (self.place.clone(), self.s3.clone());
+        let sent = tokio::task::spawn_blocking(move || place.sent(&Buckets::new(s3))).await;
+        let mut found = BTreeSet::new();
+        for id in sent.map_err(JobError::internal)?? {
+            if self.jobs.get(&id).await?.is_some() {
+                continue;
+            }
+            if unknown.contains(&id) {
+                self.clear_or_leave(&id).await;
+            } else {
+                found.insert(id);
+            }
+        }
+        *unknown = found;
         Ok(())
     }
 }

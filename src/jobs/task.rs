@@ -55,6 +55,7 @@ impl Task {
         if let Some(Err(error)) = request.output.as_deref().map(check_is_one) {
             return Err(JobError::Invalid { code: "no_address", detail: error.to_string() });
         }
+        check_apart(&request)?;
         let models = models(&request, coders)?;
         let task = Self { request, upload, models };
         task.target(None)?;
@@ -100,17 +101,42 @@ pub fn is_elsewhere(output: &str) -> bool {
     output.starts_with(S3_SCHEME)
 }
 
+/// An output among the inputs would be one of them at the next attempt.
+fn check_apart(request: &JobRequest) -> Result<(), JobError> {
+    let Some(output) = &request.output else { return Ok(()) };
+    let means = |input: &&String| {
+        is_below(output, input) || glob::Pattern::new(input).is_ok_and(|pattern| pattern.matches(output))
+    };
+    match request.input.iter().find(means) {
+        None => Ok(()),
+        Some(input) => {
+            let detail = format!("{output} would be among the inputs of {input}: name an output elsewhere");
+            Err(JobError::Invalid { code: "output_is_input", detail })
+        }
+    }
+}
+
+/// Whether an address is a prefix or below it.
+pub fn is_below(address: &str, prefix: &str) -> bool {
+    let rest = address.trim_end_matches('/').strip_prefix(prefix.trim_end_matches('/'));
+    rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+}
+
 /// Whoever may call may not read what only codif's own credentials open: addresses are those that were allowed.
 fn check_allowed(address: &str, allowed: &[String]) -> Result<(), JobError> {
     if !address.starts_with(S3_SCHEME) {
         let detail = format!("{address}: jobs read and write s3:// addresses, or an uploaded file");
         return Err(JobError::Invalid { code: "no_address", detail });
     }
-    let is_below = |prefix: &String| {
-        let prefix = format!("{}/", prefix.trim_end_matches('/'));
-        address.strip_prefix(&prefix).is_some_and(|rest| !rest.is_empty())
-    };
-    if allowed.iter().any(is_below) {
+    // Some stores are file systems behind a gateway, to which these mean something.
+    let parts = address.strip_prefix(S3_SCHEME).unwrap_or_default().trim_end_matches('/').split('/');
+    if parts.into_iter().any(|part| ["", ".", ".."].contains(&part)) {
+        let detail = format!("{address}: a part of it is empty, . or ..");
+        return Err(JobError::Invalid { code: "no_address", detail });
+    }
+    // The prefix itself is a directory, and is called one.
+    let is_within = |prefix: &String| address.starts_with(&format!("{}/", prefix.trim_end_matches('/')));
+    if allowed.iter().any(is_within) {
         return Ok(());
     }
     let detail = match allowed {
@@ -181,14 +207,29 @@ mod tests {
     }
 
     #[test]
+    fn no_output_is_among_the_inputs() {
+        let checked =
+            |input: &str, output: &str| check_apart(&task(json!({"input": [input], "output": output}), None).request);
+        for input in ["s3://b/a.csv", "s3://b/", "s3://b/*.csv", "s3://b"] {
+            assert!(checked(input, "s3://b/a.csv").is_err(), "{input}");
+        }
+        for input in ["s3://b/a.csv", "s3://b/in/", "s3://b/in/*.csv"] {
+            assert!(checked(input, "s3://b/out/a.csv").is_ok(), "{input}");
+        }
+    }
+
+    #[test]
     fn addresses_are_those_that_were_allowed() {
         let allowed = ["s3://open/".to_owned(), "s3://shared/stock".to_owned()];
-        for address in ["s3://open/a.csv", "s3://open/a/*.parquet", "s3://shared/stock/a.csv"] {
+        for address in ["s3://open/a.csv", "s3://open/a/*.parquet", "s3://shared/stock/a.csv", "s3://shared/stock/"] {
             assert!(check_allowed(address, &allowed).is_ok(), "{address}");
         }
         for address in [
             "s3://open",
-            "s3://open/",
+            "s3://open/../models/a",
+            "s3://open//a",
+            "s3://open/./a",
+            "s3://shared/stock",
             "s3://opener/a.csv",
             "s3://shared/stocks/a.csv",
             "s3://models/ape",

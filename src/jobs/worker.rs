@@ -15,7 +15,7 @@ use super::task::Task;
 use crate::recode::remote::Buckets;
 use crate::registry::error::in_one_line;
 use crate::store::error::StoreError;
-use crate::store::job::{Job, JobId};
+use crate::store::job::{Job, JobId, Progress};
 use crate::store::jobs::{MOST_ATTEMPTS, Order};
 use crate::telemetry::Metrics;
 
@@ -54,6 +54,7 @@ impl Worker {
     /// Carries jobs out until it shall stop.
     pub async fn work(mut self) {
         while !*self.stop.borrow() {
+            self.desk.give_up().await;
             match self.desk.jobs.claim(&self.name, Timestamp::now(), LEASE).await {
                 Ok(Some(job)) => {
                     self.metrics.jobs_running.inc();
@@ -75,28 +76,23 @@ impl Worker {
     async fn carry_out(&mut self, job: Job) {
         let started = Instant::now();
         tracing::info!(job = %job.id, attempt = job.attempts, "a job begins");
-        let mut attempts = 0;
+        let (mut attempts, mut progress) = (0, job.progress);
         let end = loop {
             attempts += 1;
-            let (outcome, order) = self.attempt(&job).await;
-            let is_stopped = *self.stop.borrow();
+            let (outcome, order) = self.attempt(&job, &mut progress).await;
             match (outcome, order) {
                 (_, Order::Lost) => break End::Lost,
-                (Ok(Outcome::Finished(summary)), _) => break End::Finished(json!(summary)),
+                (Outcome::Finished(summary), _) => break End::Finished(json!(summary)),
                 (_, Order::Cancel) => break End::Cancelled,
-                (Ok(Outcome::Stopped), Order::GoOn) => break End::Released,
-                (Ok(Outcome::Failed(reason)), Order::GoOn) => break End::Failed(reason),
-                (Ok(Outcome::Later(_)), _) if is_stopped => break End::Released,
-                (Ok(Outcome::Later(reason)), _) if attempts < MOST_ATTEMPTS => {
+                (Outcome::Stopped, Order::GoOn) => break End::Released,
+                (Outcome::Failed(reason), Order::GoOn) => break End::Failed(reason),
+                (Outcome::Later(_), _) if *self.stop.borrow() => break End::Released,
+                (Outcome::Later(reason), _) if attempts < MOST_ATTEMPTS => {
                     tracing::warn!(job = %job.id, reason, "a job is tried again");
                 }
-                (Ok(Outcome::Later(reason)), _) => break End::Failed(reason),
-                (Err(error), _) => {
-                    tracing::error!(job = %job.id, %error, "a job broke off");
-                    break End::Failed("codif failed; the cause is in its log".to_owned());
-                }
+                (Outcome::Later(reason), _) => break End::Failed(reason),
             }
-            match self.pause(&job.id).await {
+            match self.pause(&job.id, &progress).await {
                 Order::GoOn if *self.stop.borrow() => break End::Released,
                 Order::GoOn => {}
                 Order::Cancel => break End::Cancelled,
@@ -107,75 +103,56 @@ impl Worker {
     }
 
     /// One attempt, and what was ordered meanwhile.
-    async fn attempt(&mut self, job: &Job) -> (Result<Outcome, JoinError>, Order) {
-        let attempt = match self.prepare(job).await {
-            Ok(attempt) => attempt,
-            Err(outcome) => return (Ok(outcome), Order::GoOn),
-        };
-        let watched = Arc::new(Watched::default());
-        let mut running = tokio::task::spawn_blocking({
-            let watched = Arc::clone(&watched);
-            move || attempt.run(&watched)
-        });
-        if *self.stop.borrow_and_update() {
-            watched.stop();
-        }
+    async fn attempt(&mut self, job: &Job, progress: &mut Progress) -> (Outcome, Order) {
+        let watched = Arc::new(Watched::after(*progress));
+        let mut running = tokio::spawn(run(Arc::clone(&self.desk), job.clone(), Arc::clone(&watched)));
         let (mut order, mut ticks) = (Order::GoOn, interval(RENEWED));
+        let mut is_stopping = *self.stop.borrow_and_update();
         loop {
+            if (is_stopping || order != Order::GoOn) && watched.stop() {
+                // It had not begun yet: whatever is being loaded for it is let go.
+                running.abort();
+                return (Outcome::Stopped, order);
+            }
             tokio::select! {
                 outcome = &mut running => {
+                    *progress = watched.progress();
                     // How far it came in the end.
                     if order == Order::GoOn {
-                        order = self.renew(&job.id, &watched).await;
+                        order = self.renew(&job.id, progress).await.unwrap_or(Order::GoOn);
                     }
-                    return (outcome, order);
+                    return (outcome.unwrap_or_else(|error| broken(job, &error)), order);
                 }
-                _ = ticks.tick(), if order == Order::GoOn => {
-                    order = self.renew(&job.id, &watched).await;
-                    if order != Order::GoOn {
-                        watched.stop();
-                    }
+                _ = ticks.tick(), if order == Order::GoOn => {}
+                () = watched.asked(), if order == Order::GoOn => {}
+                _ = self.stop.changed() => {
+                    is_stopping = true;
+                    continue;
                 }
-                _ = self.stop.changed() => watched.stop(),
+            }
+            let is_asking = watched.is_asking();
+            match self.renew(&job.id, &watched.progress()).await {
+                Some(Order::GoOn) if is_asking => watched.answer(true),
+                Some(renewed) => order = renewed,
+                None => {}
             }
         }
     }
 
-    async fn prepare(&self, job: &Job) -> Result<Attempt, Outcome> {
-        let task: Task = serde_json::from_value(job.request.clone())
-            .map_err(|error| Outcome::Failed(format!("this codif cannot read what was asked of another: {error}")))?;
-        let coders = self.desk.coders(&task).await.map_err(|error| match error.may_pass() {
-            true => Outcome::Later(in_one_line(&error)),
-            false => Outcome::Failed(in_one_line(&error)),
-        })?;
-        Ok(Attempt {
-            id: job.id.clone(),
-            number: job.attempts,
-            task,
-            coders,
-            nomenclatures: Arc::clone(self.desk.loader.nomenclatures()),
-            place: self.desk.place.clone(),
-            buckets: Buckets::new(self.desk.s3.clone()),
-            threads: self.desk.settings.threads,
-        })
-    }
-
     /// Says that the job goes on; a store that has no answer changes nothing of that.
-    async fn renew(&self, id: &JobId, watched: &Watched) -> Order {
-        let renewed = self.desk.jobs.renew(id, &self.name, Timestamp::now(), LEASE, &watched.progress()).await;
-        renewed.unwrap_or_else(|error| {
-            tracing::warn!(job = %id, error = in_one_line(&error), "the store of jobs has no answer");
-            Order::GoOn
-        })
+    async fn renew(&self, id: &JobId, progress: &Progress) -> Option<Order> {
+        let renewed = self.desk.jobs.renew(id, &self.name, Timestamp::now(), LEASE, progress).await;
+        let told = |error: &StoreError| tracing::warn!(job = %id, error = in_one_line(error), "the store of jobs has no answer");
+        renewed.inspect_err(told).ok()
     }
 
     /// Waits before the next attempt.
-    async fn pause(&mut self, id: &JobId) -> Order {
+    async fn pause(&mut self, id: &JobId, progress: &Progress) -> Order {
         let until = Instant::now() + PAUSE;
         while Instant::now() < until && !*self.stop.borrow() {
-            match self.renew(id, &Watched::default()).await {
-                Order::GoOn => {}
-                order => return order,
+            match self.renew(id, progress).await {
+                None | Some(Order::GoOn) => {}
+                Some(order) => return order,
             }
             tokio::select! {
                 () = sleep(RENEWED) => {}
@@ -225,4 +202,41 @@ impl Worker {
             End::Lost => Ok(false),
         }
     }
+}
+
+/// Prepares an attempt, and carries it out beside the threads that answer.
+async fn run(desk: Arc<JobDesk>, job: Job, watched: Arc<Watched>) -> Outcome {
+    let attempt = match prepare(&desk, &job, &watched).await {
+        Ok(attempt) => attempt,
+        Err(outcome) => return outcome,
+    };
+    if !watched.begin() {
+        return Outcome::Stopped;
+    }
+    let running = tokio::task::spawn_blocking(move || attempt.run(&watched));
+    running.await.unwrap_or_else(|error| broken(&job, &error))
+}
+
+async fn prepare(desk: &JobDesk, job: &Job, watched: &Watched) -> Result<Attempt, Outcome> {
+    let task: Task = serde_json::from_value(job.request.clone())
+        .map_err(|error| Outcome::Failed(format!("this codif cannot read what was asked of another: {error}")))?;
+    let coders = desk.coders(&task).await.map_err(|error| match error.may_pass() {
+        true => Outcome::Later(in_one_line(&error)),
+        false => Outcome::Failed(in_one_line(&error)),
+    })?;
+    Ok(Attempt {
+        id: job.id.clone(),
+        task,
+        coders,
+        nomenclatures: Arc::clone(desk.loader.nomenclatures()),
+        place: desk.place.clone(),
+        buckets: Buckets::new(desk.s3.clone()).stopped_by(watched.stop_flag()),
+        threads: desk.settings.threads,
+    })
+}
+
+/// A panic, whose message stays in the log of panics: it may quote a row.
+fn broken(job: &Job, error: &JoinError) -> Outcome {
+    tracing::error!(job = %job.id, is_panic = error.is_panic(), "a job broke off");
+    Outcome::Failed("codif failed; the cause is in its log".to_owned())
 }

@@ -15,8 +15,8 @@ use crate::serving::Coders;
 use crate::store::job::JobId;
 use crate::telemetry::Metrics;
 
-/// How long workers are waited for at the end.
-const STOPPED: Duration = Duration::from_secs(20);
+/// How long workers are waited for at the end: they were told when draining began.
+const STOPPED: Duration = Duration::from_secs(5);
 
 /// The workers of a process.
 pub struct Workers {
@@ -50,7 +50,12 @@ impl Workers {
         self.desks.clone()
     }
 
-    /// Has them put down what they have in hand: whoever comes next goes on with it.
+    /// What is set to have them put down what they have in hand: whoever comes next goes on with it.
+    pub fn stopper(&self) -> watch::Sender<bool> {
+        self.stop.clone()
+    }
+
+    /// Has them do so, and waits for a moment.
     pub async fn stop(mut self) {
         self.stop.send_replace(true);
         let all = async { while self.tasks.join_next().await.is_some() {} };

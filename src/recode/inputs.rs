@@ -8,6 +8,21 @@ use super::format::{Compression, Format};
 use super::plan::Input;
 use super::remote::{Buckets, S3_SCHEME};
 
+/// Refuses an output, or a file of bad rows, that is an input.
+pub fn check_apart(inputs: &[Input], outputs: &[&str]) -> Result<(), RecodeError> {
+    let real = |path: &str| std::fs::canonicalize(path).ok();
+    let is_same = |input: &str, output: &str| {
+        let below = input.strip_prefix(output.trim_end_matches('/'));
+        let is_below = below.is_some_and(|rest| rest.is_empty() || rest.starts_with('/'));
+        is_below || real(input).is_some_and(|input| real(output).is_some_and(|output| input.starts_with(output)))
+    };
+    let of_outputs = |input: &&Input| outputs.iter().any(|output| is_same(&input.name, output));
+    match inputs.iter().find(of_outputs) {
+        Some(input) => Err(RecodeError::NoInput(format!("{} is an input: name another output", input.name))),
+        None => Ok(()),
+    }
+}
+
 /// What the format of the inputs is, where their names are not to be asked.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Forced(pub Option<Format>);
@@ -21,6 +36,11 @@ pub fn inputs(named: &[String], forced: Forced, buckets: &Buckets) -> Result<Vec
             return Err(RecodeError::NoInput(format!("{name}: no file of a format that codif reads ({KNOWN})")));
         }
         found.extend(some);
+        if found.len() > MOST_FILES {
+            return Err(RecodeError::NoInput(format!(
+                "{name}: more than {MOST_FILES} files: code them in several runs"
+            )));
+        }
     }
     let mut names: Vec<&str> = found.iter().map(|input| input.name.as_str()).collect();
     names.sort_unstable();
@@ -32,6 +52,10 @@ pub fn inputs(named: &[String], forced: Forced, buckets: &Buckets) -> Result<Vec
 
 const KNOWN: &str =
     ".csv, .tsv, .ndjson, .jsonl, also .gz or .zst, and .parquet; --input-format says which where the name does not";
+/// What of it is advice for the command line.
+pub const OR_SAY: &str = "; --input-format says which where the name does not";
+/// Most files of a run.
+const MOST_FILES: usize = 1_000_000;
 
 impl Forced {
     /// The format of a file, by its name unless that is not to be asked.
@@ -138,6 +162,25 @@ mod tests {
         let found = inputs(&named, Forced::default(), &Buckets::default()).map_err(|error| error.to_string())?;
         let strip = |input: Input| Path::new(&input.name).strip_prefix(folder).unwrap().to_string_lossy().into_owned();
         Ok(found.into_iter().map(strip).collect())
+    }
+
+    #[test]
+    fn no_input_is_an_output() {
+        let folder = tempfile::tempdir().unwrap();
+        let name = |name: &str| folder.path().join(name).to_string_lossy().into_owned();
+        fs::create_dir(name("in")).unwrap();
+        for file in ["in/a.csv", "b.csv"] {
+            fs::write(name(file), "x").unwrap();
+        }
+        std::os::unix::fs::symlink(name("in"), name("link")).unwrap();
+        let found = inputs(&[name("in"), name("b.csv")], Forced::default(), &Buckets::default()).unwrap();
+        for output in ["in/a.csv", "in", "in/", "link", "link/a.csv", "b.csv", ""] {
+            assert!(check_apart(&found, &["elsewhere", &name(output)]).is_err(), "{output}");
+        }
+        for output in ["out", "in/b.csv", "i", "b.csv.gz", "b"] {
+            assert!(check_apart(&found, &[&name(output)]).is_ok(), "{output}");
+        }
+        assert!(KNOWN.ends_with(OR_SAY));
     }
 
     #[test]

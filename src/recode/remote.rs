@@ -3,9 +3,10 @@
 
 use std::collections::HashMap;
 use std::fs::File;
-use std::io::Write;
+use std::io::{self, Write};
 use std::path::Path;
-use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering::Relaxed};
+use std::sync::{Arc, Mutex};
 
 use tokio::runtime::{Builder, Runtime};
 
@@ -23,6 +24,7 @@ pub const S3_SCHEME: &str = "s3://";
 pub struct Buckets {
     settings: S3Settings,
     open: Mutex<HashMap<String, S3>>,
+    stop: Arc<AtomicBool>,
 }
 
 /// An object, as a listing tells it.
@@ -39,7 +41,12 @@ pub struct RemoteObject {
 impl Buckets {
     /// Reached so.
     pub fn new(settings: S3Settings) -> Self {
-        Self { settings, open: Mutex::default() }
+        Self { settings, ..Self::default() }
+    }
+
+    /// Nothing more is brought here once this is set.
+    pub fn stopped_by(self, stop: Arc<AtomicBool>) -> Self {
+        Self { stop, ..self }
     }
 
     /// The objects that an address means: one, those below it when it ends in `/`, or those that match its `*`.
@@ -80,9 +87,15 @@ impl Buckets {
         runtime
             .block_on(s3.download(key, 0, &mut |chunk| {
                 came += chunk.len() as u64;
+                if self.stop.load(Relaxed) {
+                    return Err(io::ErrorKind::Interrupted.into());
+                }
                 file.write_all(chunk)
             }))
-            .map_err(RecodeError::of_address(address))?;
+            .map_err(|error| match self.stop.load(Relaxed) {
+                true => RecodeError::Stopped,
+                false => RecodeError::of_address(address)(error),
+            })?;
         if came != bytes {
             return Err(RecodeError::InputChanged { name: address.to_owned(), work: folder.display().to_string() });
         }
@@ -103,6 +116,14 @@ impl Buckets {
         File::open(path).map_err(RecodeError::of_file(path))?;
         runtime.block_on(s3.upload(key, path, &digest, &|_| ())).map_err(RecodeError::of_address(address))?;
         runtime.block_on(s3.abandon_uploads(key));
+        Ok(())
+    }
+
+    /// Gives up the uploads below an address that were begun and not ended.
+    pub fn abandon_uploads(&self, address: &str) -> Result<(), RecodeError> {
+        let (bucket, prefix) = parts(address)?;
+        let (s3, runtime) = self.bucket(bucket)?;
+        runtime.block_on(s3.abandon_uploads_below(prefix));
         Ok(())
     }
 

@@ -64,11 +64,14 @@ pub struct SinkError {
     pub fault: SinkFault,
 }
 
+/// What helps where a disk is full, on a command line.
+pub const FREE_SOME: &str = "free some, then run the same command again";
+
 /// Why a file cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub enum SinkFault {
     /// The disk is full, or what the user may fill of it.
-    #[error("no space left on device: free some, then run the same command again")]
+    #[error("no space left on device: {}", FREE_SOME)]
     Full,
     /// Writing failed in another way.
     #[error("it cannot be written: {0}")]

@@ -78,7 +78,8 @@ impl StoreError {
     pub fn may_pass(&self) -> bool {
         match self {
             Self::Unreachable { .. } => true,
-            Self::Failed { source, .. } => matches!(source, sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut),
+            Self::Failed { source: sqlx::Error::Io(_) | sqlx::Error::PoolTimedOut, .. } => true,
+            Self::Failed { source, .. } => is_passing(source),
             _ => false,
         }
     }
@@ -95,11 +96,8 @@ impl StoreError {
     /// Why a server lets nobody in.
     pub(super) fn of_connection(place: &str, source: &sqlx::Error) -> Self {
         let (place, reason) = (place.to_owned(), source.to_string());
-        match source.as_database_error().and_then(|error| error.code()).as_deref() {
-            // It is starting or stopping, or has no connection left.
-            None | Some("57P01" | "57P03" | "53300") => Self::Unreachable { place, reason },
-            Some(_) => Self::Refused { place, reason },
-        }
+        let is_away = source.as_database_error().is_none() || is_passing(source);
+        if is_away { Self::Unreachable { place, reason } } else { Self::Refused { place, reason } }
     }
 
     /// What went wrong when the tables were made.
@@ -110,6 +108,12 @@ impl StoreError {
             source => Self::Migration { place: place.to_owned(), source },
         }
     }
+}
+
+/// Whether a server is starting or stopping, or has no connection left.
+fn is_passing(error: &sqlx::Error) -> bool {
+    let code = error.as_database_error().and_then(|error| error.code());
+    matches!(code.as_deref(), Some("57P01" | "57P02" | "57P03" | "53300"))
 }
 
 /// What SQLite says of a file that is damaged (SQLITE_CORRUPT) or none of its own (SQLITE_NOTADB).

@@ -95,6 +95,8 @@ pub struct Progress {
     pub automatic_rate: f64,
     /// Share of the input that was read, 0 to 1.
     pub share: f64,
+    /// Whether the output is being written: what lies there is of this job.
+    pub finishing: bool,
 }
 
 /// Name of a job: 32 hexadecimal digits that nobody guesses. It is safe as a name of a file.

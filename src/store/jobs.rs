@@ -74,16 +74,26 @@ impl Jobs {
         ask!(self.store, LIST, owner, created_at, id, i64::from(limit))
     }
 
-    /// Gives a worker the oldest job that waits or whose worker has died; no two ever hold one. Jobs of dead workers
-    /// are stopped on the way when somebody wanted that, and have failed when they were begun [`MOST_ATTEMPTS`] times.
+    /// Ends the jobs of dead workers that nobody shall go on with: they are stopped when somebody wanted that, and have failed when they
+    /// were begun [`MOST_ATTEMPTS`] times.
+    pub async fn give_up(&self, now: Timestamp) -> Result<Vec<JobId>, StoreError> {
+        let (now, most) = (now.as_millisecond(), i64::from(MOST_ATTEMPTS));
+        let reason = format!("it was begun {most} times, and each time whoever worked on it broke off without a word");
+        let give_up = match &self.store.database {
+            Database::Sqlite { .. } => GIVE_UP_IN_SQLITE,
+            Database::Postgres(_) => GIVE_UP_IN_POSTGRES,
+        };
+        let ids: Vec<(String,)> = ask!(self.store, give_up, now, &reason, most)?;
+        Ok(ids.into_iter().filter_map(|(id,)| id.parse().ok()).collect())
+    }
+
+    /// Gives a worker the oldest job that waits or whose worker has died; no two ever hold one.
     pub async fn claim(&self, worker: &str, now: Timestamp, lease: Duration) -> Result<Option<Job>, StoreError> {
         let (until, now, most) = (end(now, lease), now.as_millisecond(), i64::from(MOST_ATTEMPTS));
-        let reason = format!("it was begun {most} times, and each time whoever worked on it broke off without a word");
-        let (give_up, claim) = match &self.store.database {
-            Database::Sqlite { .. } => (GIVE_UP_IN_SQLITE, CLAIM_IN_SQLITE),
-            Database::Postgres(_) => (GIVE_UP_IN_POSTGRES, CLAIM_IN_POSTGRES),
+        let claim = match &self.store.database {
+            Database::Sqlite { .. } => CLAIM_IN_SQLITE,
+            Database::Postgres(_) => CLAIM_IN_POSTGRES,
         };
-        let _: Vec<(String,)> = ask!(self.store, give_up, now, &reason, most)?;
         let jobs: Vec<Job> = ask!(self.store, claim, worker, until, now, most)?;
         Ok(first(jobs))
     }

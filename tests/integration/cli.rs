@@ -39,7 +39,7 @@ fn a_label_that_cannot_be_coded_is_one_clear_message() {
 
 #[test]
 fn a_missing_registry_model_or_alias_is_named() {
-    assert!(refusal(&codif(&["code", "x", "--registry", "/nowhere"])).contains("no model registry at /nowhere"));
+    assert!(refusal(&codif(&["code", "x", "--registry", "/nowhere"])).contains("nothing at /nowhere"));
     let unknown = refusal(&codif(&["code", "x", "--model", "ape"]));
     assert!(unknown.contains("no model \"ape\"") && unknown.contains("ape-naf2008, ape-naf2025"), "{unknown}");
     assert!(refusal(&codif(&["code", "x", "--model", "ape-naf2008@staging"])).contains("production →"));

@@ -35,6 +35,7 @@ async fn found(jobs: &Jobs, id: &JobId) -> Job {
 }
 
 async fn is_idle(jobs: &Jobs, second: i64) -> bool {
+    jobs.give_up(at(second)).await.unwrap();
     jobs.claim("somebody", at(second), LEASE).await.unwrap().is_none()
 }
 
@@ -49,7 +50,7 @@ async fn a_job_goes_from_the_queue_to_its_end(jobs: Jobs) {
     let job = claimed(&jobs, &asked.id, "one", 1).await;
     assert_eq!((job.state, job.held_until, job.attempts), (JobState::Running, Some(at(31)), 1));
     assert!(is_idle(&jobs, 1).await);
-    let progress = Progress { rows: u64::MAX, failed: 7, automatic_rate: 0.1, share: 1.0 / 3.0 };
+    let progress = Progress { rows: u64::MAX, failed: 7, automatic_rate: 0.1, share: 1.0 / 3.0, finishing: true };
     assert_eq!(jobs.renew(&job.id, "one", at(20), LEASE, &progress).await.unwrap(), Order::GoOn);
     let job = found(&jobs, &asked.id).await;
     assert_eq!((job.progress, job.held_until, job.updated_at), (progress, Some(at(50)), at(20)));
@@ -84,7 +85,7 @@ async fn the_oldest_job_is_claimed_first(jobs: Jobs) {
 async fn a_job_whose_worker_died_is_another_s_after_its_lease(jobs: Jobs) {
     let id = queued(&jobs, 0).await;
     claimed(&jobs, &id, "dead", 0).await;
-    let progress = Progress { rows: 7, failed: 1, automatic_rate: 0.5, share: 0.2 };
+    let progress = Progress { rows: 7, failed: 1, automatic_rate: 0.5, share: 0.2, finishing: false };
     jobs.renew(&id, "dead", at(10), LEASE, &progress).await.unwrap();
     assert!(is_idle(&jobs, 39).await);
     let job = claimed(&jobs, &id, "heir", 40).await;
@@ -111,6 +112,8 @@ async fn a_job_that_kills_its_workers_fails_in_the_end(jobs: Jobs) {
         assert_eq!(job.attempts, attempt);
     }
     let innocent = queued(&jobs, 1).await;
+    assert_eq!(jobs.give_up(at(1000)).await.unwrap(), std::slice::from_ref(&id));
+    assert!(jobs.give_up(at(1000)).await.unwrap().is_empty());
     claimed(&jobs, &innocent, "survivor", 1000).await;
     let job = found(&jobs, &id).await;
     assert_eq!((job.state, job.held_by, job.updated_at), (JobState::Failed, None, at(1000)));
@@ -119,7 +122,7 @@ async fn a_job_that_kills_its_workers_fails_in_the_end(jobs: Jobs) {
 
 async fn an_orderly_stop_costs_nothing(jobs: Jobs) {
     let (id, younger) = (queued(&jobs, 0).await, queued(&jobs, 1).await);
-    let progress = Progress { rows: 9, failed: 0, automatic_rate: 1.0, share: 0.9 };
+    let progress = Progress { rows: 9, failed: 0, automatic_rate: 1.0, share: 0.9, finishing: false };
     for round in 0..2 * i64::from(MOST_ATTEMPTS) {
         claimed(&jobs, &id, "one", 10 * round).await;
         jobs.renew(&id, "one", at(10 * round), LEASE, &progress).await.unwrap();

@@ -3,21 +3,21 @@
 use std::io::ErrorKind;
 use std::time::Duration;
 
-use axum::extract::Multipart;
-use axum::extract::multipart::{Field, MultipartError};
+use multer::Field;
 use tokio::fs::File;
 use tokio::io::AsyncWriteExt;
 use tokio::time::timeout;
 use utoipa::ToSchema;
 
+use super::form::{Form, refused};
 use super::{LARGEST_REQUEST, parsed};
-use crate::http::body::fault;
 use crate::http::error::Problem;
 use crate::jobs::JobDesk;
 use crate::jobs::error::JobError;
 use crate::jobs::request::JobRequest;
 use crate::recode::format::Format;
 use crate::recode::remote::Buckets;
+use crate::registry::directory::sync_folder;
 use crate::store::job::JobId;
 
 /// Deepest JSON of the settings.
@@ -36,12 +36,7 @@ pub struct JobForm {
 }
 
 /// Takes the file and the settings of a form; gives the name under which the file lies in the place of the job.
-pub async fn take(
-    desk: &JobDesk,
-    id: &JobId,
-    form: Multipart,
-    patience: Duration,
-) -> Result<(JobRequest, String), Problem> {
+pub async fn take(desk: &JobDesk, id: &JobId, form: Form, patience: Duration) -> Result<(JobRequest, String), Problem> {
     let taken = take_parts(desk, id, form, patience).await;
     if taken.is_err() {
         desk.clear_or_leave(id).await;
@@ -52,7 +47,7 @@ pub async fn take(
 async fn take_parts(
     desk: &JobDesk,
     id: &JobId,
-    mut form: Multipart,
+    mut form: Form,
     patience: Duration,
 ) -> Result<(JobRequest, String), Problem> {
     let (mut request, mut upload) = (None, None);
@@ -74,7 +69,7 @@ async fn take_parts(
     Ok((request.unwrap_or_default(), name))
 }
 
-async fn settings(mut field: Field<'_>, patience: Duration) -> Result<JobRequest, Problem> {
+async fn settings(mut field: Field<'static>, patience: Duration) -> Result<JobRequest, Problem> {
     let mut json = Vec::new();
     while let Some(piece) = within(patience, field.chunk()).await? {
         if json.len() + piece.len() > LARGEST_REQUEST {
@@ -86,7 +81,7 @@ async fn settings(mut field: Field<'_>, patience: Duration) -> Result<JobRequest
 }
 
 /// Writes the file; it is on the disk when this is over.
-async fn write(desk: &JobDesk, id: &JobId, mut field: Field<'_>, patience: Duration) -> Result<String, Problem> {
+async fn write(desk: &JobDesk, id: &JobId, mut field: Field<'static>, patience: Duration) -> Result<String, Problem> {
     let unknown = || {
         let detail = "the file's name says no format: end it with .csv, .tsv, .ndjson, also .gz or .zst, or .parquet";
         Problem::invalid("unknown_format", detail)
@@ -95,19 +90,24 @@ async fn write(desk: &JobDesk, id: &JobId, mut field: Field<'_>, patience: Durat
     let name = format!("upload.{}", format.extension(compression));
     let folder = desk.place().folder(id);
     tokio::fs::create_dir_all(&folder).await.map_err(|error| no_room(&error))?;
-    let mut file = File::create(folder.join(&name)).await.map_err(|error| no_room(&error))?;
+    let path = folder.join(&name);
+    let mut file = File::create(&path).await.map_err(|error| no_room(&error))?;
     // A client that sends something now and then is waited for, one that sends nothing is not.
     while let Some(piece) = within(patience, field.chunk()).await? {
         file.write_all(&piece).await.map_err(|error| no_room(&error))?;
     }
+    // What goes wrong with the last piece is told by the flush alone.
+    file.flush().await.map_err(|error| no_room(&error))?;
     file.sync_all().await.map_err(|error| no_room(&error))?;
+    let written = tokio::task::spawn_blocking(move || sync_folder(&path).and_then(|()| sync_folder(&folder)));
+    written.await.map_err(Problem::internal)?.map_err(|error| no_room(&error))?;
     Ok(name)
 }
 
 async fn within<T>(patience: Duration, reading: impl Future<Output = Result<T, MultipartError>>) -> Result<T, Problem> {
     match timeout(patience, reading).await {
         Err(_) => Err(Problem::body_too_slow(patience)),
-        Ok(read) => read.map_err(|error| fault(&error)),
+        Ok(read) => read.map_err(|error| refused(&error)),
     }
 }
 

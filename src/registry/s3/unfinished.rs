@@ -59,15 +59,27 @@ impl S3 {
     /// Gives up every upload under this very key that was begun and not ended: what it holds is paid for until then. Not every server
     /// tells of them, nor lets everybody do so.
     pub async fn abandon_uploads(&self, key: &str) {
+        self.abandon(key, |found, full| found == full).await;
+    }
+
+    /// The same of every key that begins so.
+    pub async fn abandon_uploads_below(&self, prefix: &str) {
+        self.abandon(prefix, |found, full| found.starts_with(full)).await;
+    }
+
+    async fn abandon(&self, key: &str, is_meant: impl Fn(&str, &str) -> bool) {
         let full = self.full(key);
         let answer = self.client.list_multipart_uploads().bucket(&self.bucket).prefix(&full).send().await;
         let answer = match answer {
             Ok(answer) => answer,
             Err(error) => return tracing::debug!(key, error = %self.error(key, &error), "no upload is given up"),
         };
-        for upload in answer.uploads().iter().filter(|upload| upload.key() == Some(full.as_str())) {
-            let Some(id) = upload.upload_id() else { continue };
-            let abort = self.client.abort_multipart_upload().bucket(&self.bucket).key(&full).upload_id(id);
+        for upload in answer.uploads() {
+            let (Some(id), Some(found)) = (upload.upload_id(), upload.key()) else { continue };
+            if !is_meant(found, &full) {
+                continue;
+            }
+            let abort = self.client.abort_multipart_upload().bucket(&self.bucket).key(found).upload_id(id);
             if let Err(error) = abort.send().await {
                 tracing::warn!(key, error = %self.error(key, &error), "an upload that was cut off stays");
             }
