@@ -158,7 +158,9 @@ impl Server {
         });
         signals.stop().await;
         lifecycle.enter(Phase::Draining);
-        stop_jobs.into_iter().for_each(|stop| drop(stop.send_replace(true)));
+        if let Some(stop) = stop_jobs {
+            stop.send_replace(true);
+        }
         tokio::select! {
             () = sleep(self.options.drain.delay) => {}
             () = signals.stop() => {}

@@ -10,8 +10,9 @@ use tokio::task::JoinError;
 use tokio::time::{Instant, interval, sleep};
 
 use super::JobDesk;
-use super::attempt::{Attempt, Outcome, Watched};
+use super::attempt::{Attempt, Outcome};
 use super::task::Task;
+use super::watched::Watched;
 use crate::recode::remote::Buckets;
 use crate::registry::error::in_one_line;
 use crate::store::error::StoreError;

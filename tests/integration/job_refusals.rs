@@ -55,6 +55,10 @@ fn requests_that_cannot_be_done_are_refused_and_leave_nothing() {
         (json!({"input": ["s3://open/in/a.csv"], "output": "s3://open/out.csv"}), 403, "forbidden_address"),
         (json!({"input": ["s3://open/in/a.csv"], "output": "s3://open/in/out"}), 422, "unknown_format"),
         (json!({"input": ["s3://open/in/a.csv"], "output": "s3://open/in/*.csv"}), 422, "no_address"),
+        (json!({"input": ["s3://open/in/../../models/a.csv"]}), 422, "no_address"),
+        (json!({"input": ["s3://open/in/a.csv"], "output": "s3://open/in/a.csv"}), 422, "output_is_input"),
+        (json!({"input": ["s3://open/in/"], "output": "s3://open/in/out/"}), 422, "output_is_input"),
+        (json!({"input": ["s3://open/in/*.csv"], "output": "s3://open/in/out.csv"}), 422, "output_is_input"),
         (json!({"input": "s3://open/in/a.csv"}), 422, "wrong_shape"),
     ] {
         codif.ask(&request).is_problem(status, code);
@@ -83,11 +87,32 @@ fn an_upload_that_is_too_large_or_never_ends_is_refused_and_leaves_nothing() {
     assert_eq!(answer.json()["code"], "body_too_slow");
     assert_eq!(folders(folder.path()), 0);
     // One that is cut short.
+    let codif = Codif::in_directory(&folder.path().join("patient"), &[]);
+    let place = folder.path().join("patient");
     let mut cut = connect(&codif.url);
     cut.write_all(head.as_bytes()).unwrap();
+    crate::watching::eventually("the upload", || folders(&place) == 1);
     drop(cut);
-    crate::watching::eventually("room", || folders(folder.path()) == 0);
+    crate::watching::eventually("room", || folders(&place) == 0);
     assert_eq!(codif.get("/v1/jobs").body["jobs"], json!([]));
+}
+
+#[test]
+fn pages_of_other_origins_start_and_stop_nothing() {
+    let folder = tempfile::tempdir().unwrap();
+    let codif = Codif::in_directory(folder.path(), &["--cors-origins", "https://sirene.example.fr"]);
+    let upload = |headers: &[(&str, &str)]| codif.upload_as(headers, "a.csv", b"libelle\ncoiffure\n", &libelle());
+    for site in ["cross-site", "same-site"] {
+        upload(&[("sec-fetch-site", site), ("origin", "https://elsewhere.example.fr")]).is_problem(403, "foreign_page");
+    }
+    let id = crate::job_client::accepted(&upload(&[("sec-fetch-site", "same-origin")]));
+    let cancel = format!("{}/v1/jobs/{id}/cancel", codif.url);
+    crate::replies::post(&cancel, &[("sec-fetch-site", "cross-site")], "").is_problem(403, "foreign_page");
+    let allowed = [("sec-fetch-site", "cross-site"), ("origin", "https://sirene.example.fr")];
+    assert_eq!(upload(&allowed).status, 202);
+    // What a form of a page sends without being asked.
+    let plain = crate::support::client().post(format!("{}/v1/jobs", codif.url)).header("content-type", "text/plain");
+    assert_eq!(plain.body("{}").send().unwrap().status(), 415);
 }
 
 #[test]
@@ -116,6 +141,10 @@ fn settings_that_cannot_be_are_refused_at_the_start() {
         (&["--jobs-place", place, "--database-url", "postgres://codif:hunter2@db/codif"], "on this machine alone"),
         (&["--jobs-place", place, "--database-url", "mysql://codif:hunter2@db"], "no database"),
         (&["--jobs-place", "/dev/null/jobs"], "/dev/null/jobs"),
+        (
+            &["--jobs-place", place, "--registry", "s3://bucket/models", "--jobs-s3", "s3://bucket"],
+            "s3://bucket and s3://bucket/models/ overlap",
+        ),
     ] {
         let refusal = Process::on_loopback(arguments).refusal();
         assert!(refusal.contains(said) && !refusal.contains("hunter2"), "{refusal}");

@@ -1,13 +1,16 @@
 //! Jobs of several replicas: their database is a real PostgreSQL, their files are in a real S3.
 
 use std::fs;
-use std::io;
-use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::time::Duration;
 
+use codif::store::Store;
+use codif::store::job::{JobId, Progress};
+use codif::store::location::StoreLocation;
+use jiff::Timestamp;
 use serde_json::{Value, json};
 
+use crate::fault_proxy::{Fault, FaultProxy};
 use crate::job_client::{Codif, accepted, libelle};
 use crate::job_store::new_database_url;
 use crate::recode_runs::{ROWS, path};
@@ -133,30 +136,61 @@ fn a_job_reads_and_writes_the_addresses_it_was_told() {
 
 #[test]
 fn codings_go_on_while_the_database_is_away_and_jobs_when_it_is_back() {
-    let replicas = Replicas::new();
+    let (replicas, folder) = (Replicas::new(), tempfile::tempdir().unwrap());
     let server = replicas.database.rsplit_once('@').unwrap().1.split_once('/').unwrap().0.to_owned();
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
-    let replicas = Replicas { database: replicas.database.replace(&server, &closed.to_string()), ..replicas };
-    let codif = replicas.start("one", &[]);
-    assert_eq!(post(&format!("{}/v1/code", codif.url), &[], crate::replies::ONE_ACTIVITY).status, 200);
+    let proxy = FaultProxy::start(&server);
+    let behind = replicas.database.replace(&server, proxy.url().trim_start_matches("http://"));
+    let replicas = Replicas { database: behind, ..replicas };
+    // At the start.
+    proxy.set(Fault::Refuse);
+    let codif = replicas.start("one", &["--jobs-threads", "1"]);
+    let codes = || assert_eq!(post(&format!("{}/v1/code", codif.url), &[], crate::replies::ONE_ACTIVITY).status, 200);
+    codes();
     let refused = codif.upload("a.csv", b"libelle\ncoiffure\n", &libelle());
     refused.is_problem(503, "unavailable");
     refused.says_when();
-    forward(closed.to_string(), server);
+    proxy.set(Fault::None);
     eventually("the database", || codif.get("/v1/jobs").status == 200);
-    let id = codif.submit("a.csv", b"libelle\ncoiffure\n", &libelle());
-    codif.until(&id, "finished");
+    // While a job is under way.
+    let id = codif.submit("a.csv", &input(folder.path(), 4 * ROWS), &libelle());
+    codif.until_under_way(&id);
+    proxy.set(Fault::Refuse);
+    codif.get("/v1/jobs").is_problem(503, "unavailable");
+    codes();
+    proxy.set(Fault::None);
+    let job = within(LEASE, "the end", || {
+        let reply = codif.get(&format!("/v1/jobs/{id}"));
+        (reply.body["state"] == "finished").then_some(reply.body)
+    });
+    assert_eq!((&job["attempts"], &job["progress"]["rows"]), (&json!(1), &json!(4 * ROWS)));
 }
 
-/// Hands on whatever comes to an address.
-fn forward(from: String, to: String) {
-    let listener = TcpListener::bind(from).unwrap();
-    std::thread::spawn(move || {
-        for client in listener.incoming() {
-            let (client, server) = (client.unwrap(), TcpStream::connect(&to).unwrap());
-            for (mut one, mut other) in [(client.try_clone().unwrap(), server.try_clone().unwrap()), (server, client)] {
-                std::thread::spawn(move || io::copy(&mut one, &mut other));
-            }
-        }
-    });
+#[test]
+fn an_output_that_is_there_stays_unless_the_job_itself_had_begun_to_write_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let s3 = s3();
+    let open = s3.registry();
+    s3.put(&s3.key_of(&open, "in.csv"), input(folder.path(), 10));
+    let out = s3.key_of(&open, "out.csv");
+    let location = StoreLocation::File(folder.path().join("codif.sqlite"));
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let request = json!({"input": [format!("{open}/in.csv")], "output": format!("{open}/out.csv"), "columns": libelle()["columns"]});
+    let task = json!({"request": request, "upload": null, "models": ["ape-naf2008:1"]});
+    for (finishing, state) in [(false, "failed"), (true, "finished")] {
+        s3.put(&out, "somebody's");
+        // As one left it that was killed.
+        let id = JobId::random();
+        runtime.block_on(async {
+            let (store, now) = (Store::open(&location).await.unwrap(), Timestamp::now());
+            store.jobs().insert(&id, &task, None, now).await.unwrap();
+            store.jobs().claim("dead", now, Duration::from_secs(60)).await.unwrap().unwrap();
+            let progress = Progress { finishing, ..Progress::default() };
+            store.jobs().renew(&id, "dead", now, Duration::from_secs(60), &progress).await.unwrap();
+            store.close().await;
+        });
+        let place = folder.path().to_str().unwrap();
+        let codif = Codif::with(&["--jobs-place", place, "--jobs-s3", &open], &s3.environment());
+        let job = codif.until(id.as_str(), state);
+        assert_eq!((&job["attempts"], s3.get(&out) == b"somebody's"), (&json!(2), !finishing), "{job}");
+    }
 }

@@ -9,6 +9,7 @@ use crate::keys::key_with;
 use crate::process;
 use crate::recode_runs::{ROWS, path};
 use crate::recoding::{column, read, recode, rows, write};
+use crate::support::client;
 use crate::watching::{eventually, metric};
 
 #[test]
@@ -187,6 +188,10 @@ fn each_key_has_its_own_jobs() {
     for path in [address.clone(), format!("{address}/result"), format!("{address}/errors")] {
         get(&other.0, &path).is_problem(404, "unknown_job");
     }
+    let stranger = ("x-api-key", other.0.as_str());
+    crate::replies::post(&format!("{}{address}/cancel", codif.url), &[stranger], "").is_problem(404, "unknown_job");
+    let deleted = client().delete(format!("{}{address}", codif.url)).header(stranger.0, stranger.1).send().unwrap();
+    assert_eq!(deleted.status(), 404);
     assert_eq!(get(&other.0, "/v1/jobs").body["jobs"], json!([]));
     assert_eq!(get(&key.0, "/v1/jobs").body["jobs"][0]["id"], id);
 }

@@ -104,7 +104,7 @@ async fn write(desk: &JobDesk, id: &JobId, mut field: Field<'static>, patience: 
     Ok(name)
 }
 
-async fn within<T>(patience: Duration, reading: impl Future<Output = Result<T, MultipartError>>) -> Result<T, Problem> {
+async fn within<T>(patience: Duration, reading: impl Future<Output = Result<T, multer::Error>>) -> Result<T, Problem> {
     match timeout(patience, reading).await {
         Err(_) => Err(Problem::body_too_slow(patience)),
         Ok(read) => read.map_err(|error| refused(&error)),
