@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::io::Write;
+use std::process::Command;
 
 use serde_json::json;
 
@@ -95,6 +96,38 @@ fn an_upload_that_is_too_large_or_never_ends_is_refused_and_leaves_nothing() {
     drop(cut);
     crate::watching::eventually("room", || folders(&place) == 0);
     assert_eq!(codif.get("/v1/jobs").body["jobs"], json!([]));
+}
+
+#[test]
+fn where_there_is_no_room_an_upload_is_refused_and_a_job_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    // The largest file a process may write stands for a disk that is full: in blocks of 1,024 bytes; the signal is left out.
+    let limited = "trap '' XFSZ; ulimit -f 2048; exec \"$0\" \"$@\"";
+    let mut command = Command::new("bash");
+    command.args([
+        "-c",
+        limited,
+        env!("CARGO_BIN_EXE_codif"),
+        "serve",
+        "--listen=127.0.0.1:0",
+        "--ops-listen=127.0.0.1:0",
+    ]);
+    command.args(["--jobs-place", folder.path().to_str().unwrap()]);
+    let codif = Codif::start(command);
+    codif.upload("a.csv", &vec![b'x'; 3 << 20], &libelle()).is_problem(507, "no_room");
+    assert_eq!(folders(folder.path()), 0);
+    let input = folder.path().join("a.csv");
+    write(&input, &rows(ROWS / 4));
+    let id = codif.submit("a.csv", &fs::read(&input).unwrap(), &libelle());
+    let error = codif.until(&id, "failed")["error"].as_str().unwrap().to_owned();
+    assert!(
+        error.contains("part-000001.csv: it cannot be written: File too large")
+            && !error.contains(folder.path().to_str().unwrap()),
+        "{error}"
+    );
+    crate::watching::eventually("room", || folders(folder.path()) == 0);
+    let small = codif.submit("a.csv", b"libelle\ncoiffure\n", &libelle());
+    codif.until(&small, "finished");
 }
 
 #[test]

@@ -57,7 +57,10 @@ impl Form {
 /// Why a form cannot be read: its body, or its form.
 pub fn refused(error: &multer::Error) -> Problem {
     match error {
-        multer::Error::StreamReadFailed(cause) => fault(cause.as_ref()),
+        multer::Error::StreamReadFailed(cause) => match std::error::Error::source(cause.as_ref()) {
+            Some(inner) if inner.is::<NoField>() => Problem::broken_body(inner),
+            _ => fault(cause.as_ref()),
+        },
         error => Problem::broken_body(error),
     }
 }
@@ -103,14 +106,15 @@ mod tests {
     use futures_util::stream;
 
     use super::*;
+    use crate::registry::error::in_one_line;
 
     async fn fields(pieces: Vec<Bytes>) -> Result<Vec<(String, usize)>, String> {
         let body = Body::from_stream(stream::iter(pieces.into_iter().map(Ok::<_, axum::Error>)));
         let mut form = Form::of("multipart/form-data; boundary=B", body).map_err(|_| "no form".to_owned())?;
         let mut found = Vec::new();
-        while let Some(mut field) = form.next_field().await.map_err(|error| format!("{error:?}"))? {
+        while let Some(mut field) = form.next_field().await.map_err(|error| in_one_line(&error))? {
             let mut bytes = 0;
-            while let Some(piece) = field.chunk().await.map_err(|error| format!("{error:?}"))? {
+            while let Some(piece) = field.chunk().await.map_err(|error| in_one_line(&error))? {
                 assert!(piece.len() <= 2 * PIECE, "{}", piece.len());
                 bytes += piece.len();
             }
@@ -138,7 +142,7 @@ mod tests {
         let endless = Bytes::from(vec![b'x'; 10_000_000]);
         for before in [Bytes::new(), Bytes::from("--B\r\nX: "), [&head("a")[..], b"a\r\n--B\r\nX: "].concat().into()] {
             let said = fields(vec![before, endless.clone()]).await.unwrap_err();
-            assert!(said.contains("NoField"), "{said}");
+            assert!(said.contains("no field begins within 256 KiB"), "{said}");
         }
     }
 }
