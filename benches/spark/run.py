@@ -19,6 +19,8 @@ session = (
     .config("spark.driver.host", "127.0.0.1")
     .config("spark.driver.bindAddress", "127.0.0.1")
     .config("spark.executor.cores", 1)
+    .config("spark.cores.max", asked.workers)
+    .config("spark.scheduler.minRegisteredResourcesRatio", 1.0)  # no task before every worker is there
     .config("spark.executor.memory", "1g")
     .config("spark.sql.files.openCostInBytes", 134217728)  # a task of each file
     .config("spark.ui.enabled", False)
@@ -28,9 +30,12 @@ session = (
 session.sparkContext.setLogLevel("ERROR")
 ready = time.perf_counter()
 rows = session.read.parquet(str(asked.folder))
-coded = code_dataframe(rows, "ape-naf2008@production", registry=str(asked.registry), columns=columns)
-# A row for each core: the Python workers are started and have their models.
-coded.limit(asked.workers).collect()
+model, registry = "ape-naf2008@production", str(asked.registry)
+coded = code_dataframe(rows, model, registry=registry, columns=columns)
+# A task for each core at once: every Python worker is started and has its model. `limit` would ask one of them only.
+one_each = session.range(0, asked.workers, 1, asked.workers)
+one_each = one_each.selectExpr("'coiffure' AS description", "'04' AS nature", "'1' AS form_type")
+code_dataframe(one_each, model, registry=registry, columns=columns).collect()
 first = time.perf_counter()
 print(f"{title}: session {ready - start:.1f} s, until the first rows {first - ready:.1f} s more", flush=True)
 for _ in range(asked.rounds):
