@@ -5,7 +5,7 @@ from typing import Any, Optional
 
 
 class CodifError(Exception):
-    """Something of codif's own, or the machine's; every other error of codif is one too."""
+    """Something of codif's own, or the machine's; the errors below are of it. Wrong arguments are ValueError and TypeError."""
 
 
 class RegistryError(CodifError):

@@ -13,7 +13,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Optional, Union
 
-from codif import Coder
+from codif import Coder, ColumnError
 
 if TYPE_CHECKING:
     import pyarrow
@@ -21,6 +21,9 @@ if TYPE_CHECKING:
     from pyspark.sql.types import StructField, StructType
 
 __all__ = ["code_dataframe"]
+
+# The cache and the device are each machine's own.
+_TRAVELLING = ["require_signature", "known_words", "repeats", "s3_endpoint", "s3_region", "s3_path_style", "s3_ca"]
 
 
 def code_dataframe(
@@ -42,12 +45,13 @@ def code_dataframe(
 
     The model is loaded here once, to check it and the columns, and its alias is looked up here alone: every row is coded by the
     version that it means now, whatever is promoted while the job runs. Without `registry` it is that of the driver's CODIF_REGISTRY, or
-    the directory `models`, as for the command line. `registry_options` are those of `Coder.from_registry`.
+    the directory `models`, as for the command line. `registry_options` are those of `Coder.from_registry`; what is not
+    given is that of the driver's environment, but for the cache and the device, which are each machine's own.
     Nothing is coded before Spark is asked for the rows.
     """
     if registry is None:
         registry = os.environ.get("CODIF_REGISTRY") or "models"
-    coder = Coder.from_registry(registry, model, **registry_options)
+    coder = Coder.from_registry(registry, model, **_of_the_driver(registry_options))
     settings = {
         "columns": dict(columns) if isinstance(columns, Mapping) else columns,
         "top_k": top_k,
@@ -69,6 +73,12 @@ def code_dataframe(
     return df.mapInArrow(code_batches, schema)
 
 
+def _of_the_driver(options: "dict[str, Any]") -> "dict[str, Any]":
+    """With what the driver's environment says where nothing is given: executors must not check less than it does, nor ask elsewhere."""
+    asked = {option: os.environ.get(f"CODIF_{option.upper()}") for option in _TRAVELLING}
+    return {**{option: value for option, value in asked.items() if value}, **options}
+
+
 def _coded_schema(coder: Coder, schema: "StructType", settings: "dict[str, Any]") -> "StructType":
     """The columns kept as they are, then those that coding no rows at all gives."""
     import pyarrow
@@ -78,6 +88,10 @@ def _coded_schema(coder: Coder, schema: "StructType", settings: "dict[str, Any]"
     no_rows = pyarrow.table(coder.code_arrow(pyarrow.schema(columns).empty_table(), **settings))
     kept = schema.fields if settings["keep"] is None else [schema[name] for name in settings["keep"]]
     added = [no_rows.schema.field(place) for place in range(len(kept), len(no_rows.schema))]
+    # Spark knows no capitals in names.
+    taken = {field.name.casefold() for field in kept} & {field.name.casefold() for field in added}
+    if taken:
+        raise ColumnError(f"two columns {sorted(taken)[0]!r} would be written: leave out the DataFrame's with keep")
     return StructType(kept + [_added_field(field) for field in added])
 
 

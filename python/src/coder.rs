@@ -12,12 +12,14 @@ use crate::capsules::GivenRows;
 use crate::checked::{Checked, read};
 use crate::coded::{CodedBatch, CodedTable};
 use crate::errors::{Fault, wrong_argument};
-use crate::reading::{coding_options, column_names, is_activity, previous};
+use crate::reading::{coding_options, column_names, is_activity, previous, refuse_table};
 use crate::recoding::{Recoder, Request};
 use crate::source::{Loaded, Source};
 
 /// Most rows of a stream that are coded between two looks at what Python wants, such as Ctrl-C.
 const MOST_ROWS: usize = PART_ROWS as usize;
+/// Most texts of a list that are.
+const MOST_TEXTS: usize = 20_000;
 const _: () = assert!(MOST_ROWS.is_multiple_of(CHUNK_ROWS));
 
 /// A loaded model with everything needed to code. It never changes, and any number of threads may use it at once.
@@ -113,10 +115,15 @@ impl Coder {
         explain: bool,
     ) -> PyResult<Bound<'py, PyAny>> {
         let options = coding_options(top_k, threshold, explain)?;
+        refuse_table(activity)?;
         let is_alone = is_activity(activity);
         let checked = Checked::new(read(activity, is_alone)?);
-        let codings = py.detach(|| self.loaded.coder.code(&checked.accepted, options).map_err(|e| e.to_string()));
-        let codings = codings.map_err(|error| Fault::internal(format!("coding failed: {error}")).raised(py))?;
+        let mut codings = Vec::with_capacity(checked.accepted.len());
+        for some in checked.accepted.chunks(MOST_TEXTS) {
+            py.check_signals()?;
+            let coded = py.detach(|| self.loaded.coder.code(some, options).map_err(|error| error.to_string()));
+            codings.extend(coded.map_err(|error| Fault::internal(format!("coding failed: {error}")).raised(py))?);
+        }
         if is_alone { checked.only(py, codings) } else { checked.all(py, codings) }
     }
 
@@ -161,7 +168,8 @@ impl Coder {
         }
         let rows = GivenRows::of(data)?;
         let raised = |fault: Fault| fault.raised(py);
-        let recoder = Recoder::new(&self.loaded, &rows.schema(), &request).map_err(raised)?;
+        let schema = rows.schema();
+        let recoder = py.detach(|| Recoder::new(&self.loaded, &schema, &request)).map_err(raised)?;
         match rows {
             GivenRows::Batch(rows) => {
                 let rows = py.detach(|| recoder.code(&rows)).map_err(raised)?;

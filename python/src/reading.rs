@@ -6,8 +6,9 @@ use codif::coding::raw_activity::{FIELDS, UnreadActivity};
 use codif::recode::columns::ColumnNames;
 use codif::recode::plan::Previous;
 use codif::serving::answer::ReadActivity;
+use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
-use pyo3::types::{PyBool, PyDict, PyFloat, PyString};
+use pyo3::types::{PyBool, PyDict, PyFloat, PyMapping, PyString};
 
 use crate::errors::wrong_argument;
 
@@ -16,12 +17,25 @@ const MOST_CODES: i64 = 50;
 
 /// Whether it is one activity rather than several of them.
 pub fn is_activity(object: &Bound<'_, PyAny>) -> bool {
-    object.cast::<PyString>().is_ok() || object.cast::<PyDict>().is_ok() || is_missing(object)
+    object.cast::<PyString>().is_ok() || object.cast::<PyMapping>().is_ok() || is_missing(object)
+}
+
+/// Refuses tables, whose rows would be taken for their columns' names.
+pub fn refuse_table(object: &Bound<'_, PyAny>) -> PyResult<()> {
+    if object.hasattr("__dataframe__")? {
+        let message = "this is a table: code_arrow codes its rows, code takes activities";
+        return Err(PyTypeError::new_err(message));
+    }
+    Ok(())
 }
 
 /// An activity: a text, or a dict with the fields of `/v1/code`. Every fault is the activity's own.
 pub fn activity(object: &Bound<'_, PyAny>) -> ReadActivity {
     let unread = |error| UnreadActivity { id: None, error };
+    // A value of pyarrow's.
+    if let Ok(value) = object.call_method0("as_py") {
+        return activity(&value);
+    }
     if is_missing(object) {
         return Ok(RawActivity::default());
     }
@@ -29,8 +43,8 @@ pub fn activity(object: &Bound<'_, PyAny>) -> ReadActivity {
         let description = text(object, "description").map_err(unread)?;
         return Ok(RawActivity { description, ..RawActivity::default() });
     }
-    match object.cast::<PyDict>() {
-        Ok(fields) => activity_of_fields(fields),
+    match dict(object) {
+        Ok(fields) => activity_of_fields(&fields),
         Err(_) => Err(unread(ActivityError::WrongType { field: "activity", expected: "a str or a dict" })),
     }
 }
@@ -59,9 +73,18 @@ fn activity_of_fields(fields: &Bound<'_, PyDict>) -> ReadActivity {
     }
 }
 
-/// None, and the NaN that pandas makes of it.
+/// None, and what pandas makes of it: NaN and NA.
 fn is_missing(object: &Bound<'_, PyAny>) -> bool {
-    object.is_none() || object.cast::<PyFloat>().is_ok_and(|number| number.value().is_nan())
+    let is_nan = || object.cast::<PyFloat>().is_ok_and(|number| number.value().is_nan());
+    object.is_none() || is_nan() || object.get_type().name().is_ok_and(|name| name == "NAType")
+}
+
+/// A dict, or what another mapping holds as one.
+fn dict<'py>(object: &Bound<'py, PyAny>) -> PyResult<Bound<'py, PyDict>> {
+    match object.cast::<PyDict>() {
+        Ok(dict) => Ok(dict.clone()),
+        Err(_) => PyDict::from_sequence(object.cast::<PyMapping>()?.items()?.as_any()),
+    }
 }
 
 fn text(value: &Bound<'_, PyAny>, field: &'static str) -> Result<Option<String>, ActivityError> {
@@ -101,7 +124,7 @@ pub fn column_names(columns: Option<&Bound<'_, PyAny>>) -> PyResult<ColumnNames>
         names.description = vec![columns.extract()?];
         return Ok(names);
     }
-    let columns = columns.cast::<PyDict>()?;
+    let columns = dict(columns)?;
     for (field, column) in columns.iter() {
         let field: String = field.extract()?;
         if column.is_none() {

@@ -26,7 +26,7 @@ pub struct Request {
     pub previous: Option<Previous>,
     /// How many codes, and which threshold.
     pub options: CodingOptions,
-    /// How many threads code.
+    /// How many threads code, at most as many as there are cores.
     pub threads: usize,
 }
 
@@ -38,7 +38,7 @@ pub struct Recoder {
 }
 
 impl Recoder {
-    /// For rows of this schema.
+    /// For rows of this schema. Python's lock must not be held.
     pub fn new(loaded: &Loaded, schema: &Schema, request: &Request) -> Result<Self, Fault> {
         let settings = ChunkSettings {
             columns: &request.columns,
@@ -53,8 +53,11 @@ impl Recoder {
             Some(names) => names.iter().filter_map(|name| schema.index_of(name).ok()).collect(),
             None => (0..schema.fields().len()).collect(),
         };
-        let pool = || rayon::ThreadPoolBuilder::new().num_threads(request.threads).build();
-        let threads = (request.threads > 1).then(pool).transpose();
+        // More than there are cores code no faster.
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let count = request.threads.min(cores);
+        let pool = || rayon::ThreadPoolBuilder::new().num_threads(count).build();
+        let threads = (count > 1).then(pool).transpose();
         let threads = threads.map_err(|error| Fault::internal(format!("no threads: {error}")))?;
         Ok(Self { chunks, kept, threads })
     }

@@ -1,8 +1,8 @@
 //! Where a coder comes from, and how it is loaded: as by the command line, whose flags the options are.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, VecDeque};
 use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use clap::{Args, Command, FromArgMatches};
 use codif::coding::Coder;
@@ -49,8 +49,15 @@ pub struct Loaded {
     pub nomenclatures: Nomenclatures,
 }
 
-/// What was loaded once for the whole process.
-static SHARED: Mutex<BTreeMap<Source, Arc<Loaded>>> = Mutex::new(BTreeMap::new());
+/// What was loaded once for the whole process. A process that was forked in the middle of a load begins anew.
+static SHARED: Mutex<BTreeMap<(u32, Source), Arc<Slot>>> = Mutex::new(BTreeMap::new());
+/// Those asked for last, which stay although nobody has them: the tasks of a Python worker come one after the other.
+static KEPT: Mutex<VecDeque<Arc<Loaded>>> = Mutex::new(VecDeque::new());
+/// How many stay so.
+const KEPT_AT_MOST: usize = 2;
+
+/// The place of a model that is loaded once.
+type Slot = Mutex<Weak<Loaded>>;
 
 impl Source {
     /// From what Python gives.
@@ -63,7 +70,7 @@ impl Source {
                 let known = OPTIONS.join(", ");
                 return Err(PyTypeError::new_err(format!("there is no option {name:?}: the options are {known}")));
             }
-            given.extend(texts(&value)?.into_iter().map(|text| (name.clone(), text)));
+            given.extend(texts(&value)?.into_iter().map(|text| (name.clone(), travelling(&name, text))));
         }
         given.sort();
         Ok(Self { registry: whole(registry), model, options: given })
@@ -114,13 +121,34 @@ impl Loaded {
     /// The model of a source, loaded the first time that it is asked for. Others who ask wait: Python's lock must not
     /// be held.
     pub fn shared(source: &Source, options: &ModelOptions) -> Result<Arc<Self>, Fault> {
-        let mut shared = SHARED.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(loaded) = shared.get(source) {
-            return Ok(Arc::clone(loaded));
+        let key = (std::process::id(), source.clone());
+        let slot = Arc::clone(locked(&SHARED).entry(key).or_default());
+        let mut slot = locked(&slot);
+        let loaded = match slot.upgrade() {
+            Some(loaded) => loaded,
+            None => Arc::new(Self::load(options)?),
+        };
+        *slot = Arc::downgrade(&loaded);
+        let mut kept = locked(&KEPT);
+        kept.retain(|other| !Arc::ptr_eq(other, &loaded));
+        kept.push_back(Arc::clone(&loaded));
+        if kept.len() > KEPT_AT_MOST {
+            kept.pop_front();
         }
-        let loaded = Arc::new(Self::load(options)?);
-        shared.insert(source.clone(), Arc::clone(&loaded));
         Ok(loaded)
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// An option as another process on another machine reads it too: paths whole, public keys by their text.
+fn travelling(name: &str, text: String) -> String {
+    match name {
+        "cache" | "s3_ca" => whole(&text),
+        "require_signature" if !text.contains("-----BEGIN") => std::fs::read_to_string(&text).unwrap_or(text),
+        _ => text,
     }
 }
 

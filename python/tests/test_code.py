@@ -2,7 +2,11 @@
 
 import json
 import subprocess
+import sys
+import types
 
+import polars
+import pyarrow
 import pytest
 
 import codif
@@ -123,3 +127,35 @@ def test_options_out_of_bounds_are_refused(coder, options):
     [name] = options
     with pytest.raises(ValueError, match=name):
         coder.code("coiffure", **options)
+
+
+def test_mappings_and_values_of_pyarrow_are_read_and_tables_refused(coder):
+    fields = {"description": "coiffure à domicile", "nature": "12"}
+    assert coder.code(types.MappingProxyType(fields)) == coder.code(fields)
+    column = pyarrow.chunked_array([["coiffure"], [None, "boulangerie"]])
+    assert [answer.to_dict() for answer in coder.code(column)] == [
+        answer.to_dict() for answer in coder.code(["coiffure", None, "boulangerie"])
+    ]
+
+    class NAType:  # as pandas calls it
+        pass
+
+    assert coder.code([NAType()])[0].code == "empty_description"
+    for table in [pyarrow.table({"description": ["coiffure"]}), polars.DataFrame({"description": ["coiffure"]})]:
+        with pytest.raises(TypeError, match="code_arrow"):
+            coder.code(table)
+
+
+def test_a_long_list_can_be_interrupted(coder):
+    program = f"""
+import codif, os, signal, threading
+coder = codif.Coder.from_registry({coder.__reduce__()[1][0]!r}, "ape-naf2008:1")
+threading.Timer(0.5, os.kill, (os.getpid(), signal.SIGINT)).start()
+try:
+    coder.code(["coiffure à domicile %d" % number for number in range(2_000_000)])
+    print("whole")
+except KeyboardInterrupt:
+    print("interrupted")
+"""
+    run = subprocess.run([sys.executable, "-c", program], capture_output=True, check=True)
+    assert run.stdout.strip() == b"interrupted"

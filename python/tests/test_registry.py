@@ -89,6 +89,34 @@ def test_an_alias_is_pickled_as_its_version(models, tmp_path, program):
     assert pickle.loads(text).model == "ape-naf2008:1"
 
 
+def test_options_travel_with_whole_paths_and_keys_by_their_text(models, tmp_path, program, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    shutil.copytree(pathlib.Path(models) / "ape-naf2008", "registry/ape-naf2008")
+    subprocess.run([program, "key", "signing", "signing.pem"], check=True, capture_output=True)
+    public = tmp_path / "signing.pem.pub"
+    sign = [program, "model", "sign", "ape-naf2008:1", "--registry", "registry", "--key", "signing.pem"]
+    subprocess.run(sign, check=True, capture_output=True)
+    coder = codif.Coder.from_registry("registry", "ape-naf2008", require_signature=public.name, cache="kept")
+    _, (registry, _, options) = coder.__reduce__()
+    assert (registry, options["cache"]) == (str(tmp_path / "registry"), [str(tmp_path / "kept")])
+    assert options["require_signature"] == [public.read_text()]
+    public.unlink()
+    monkeypatch.chdir("/")
+    assert pickle.loads(pickle.dumps(coder)).model == "ape-naf2008:1"
+
+
+def test_only_the_models_asked_for_last_stay_loaded(models, tmp_path):
+    registries = [tmp_path / str(number) for number in range(3)]
+    for registry in registries:
+        shutil.copytree(pathlib.Path(models) / "ape-naf2008", registry / "ape-naf2008")
+        codif.Coder.shared(registry, "ape-naf2008:1")
+        shutil.rmtree(registry)
+    for registry in registries[1:]:
+        assert codif.Coder.shared(registry, "ape-naf2008:1").model == "ape-naf2008:1"
+    with pytest.raises(codif.RegistryError):
+        codif.Coder.shared(registries[0], "ape-naf2008:1")
+
+
 def test_errors_travel_between_processes(coder):
     with pytest.raises(codif.ActivityError) as raised:
         coder.code("")

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use super::{Code, Correspondence, Entry, LookupError, Nomenclature, NomenclatureError};
+use super::{Code, Correspondence, Entry, Level, LookupError, Nomenclature, NomenclatureError};
 
 /// Every nomenclature codif knows, and how to go from one to another.
 #[derive(Debug)]
@@ -77,16 +77,21 @@ impl Nomenclatures {
     /// # Errors
     /// Any [`LookupError`].
     pub fn translate(&self, from: &str, to: &str, code: &Code) -> Result<Vec<&Entry>, LookupError> {
-        self.entry(from, code)?;
-        let within = self.nomenclature(from)?.within(code).map(|entry| &entry.code);
+        let entry = self.entry(from, code)?;
+        let within: Vec<&Code> = match entry.level {
+            Level::SubClass => vec![&entry.code],
+            _ => self.nomenclature(from)?.within(code).map(|entry| &entry.code).collect(),
+        };
         let target = self.nomenclature(to)?;
         let is_newest = self.ids().last() == Some(to);
         let counterparts: BTreeSet<&Code> = match to {
-            _ if from == to => within.collect(),
-            _ if is_newest => within.flat_map(|code| self.correspondence.successors(code)).collect(),
-            _ => within.flat_map(|code| self.correspondence.predecessors(code)).collect(),
+            _ if from == to => within.into_iter().collect(),
+            _ if is_newest => within.into_iter().flat_map(|code| self.correspondence.successors(code)).collect(),
+            _ => within.into_iter().flat_map(|code| self.correspondence.predecessors(code)).collect(),
         };
-        Ok(target.sub_classes().filter(|entry| counterparts.contains(&entry.code)).collect())
+        let mut entries: Vec<&Entry> = counterparts.into_iter().filter_map(|code| target.entry(code)).collect();
+        entries.sort_by_key(|entry| target.places.get(&entry.code));
+        Ok(entries)
     }
 }
 
