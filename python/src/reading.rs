@@ -22,7 +22,8 @@ pub fn is_activity(object: &Bound<'_, PyAny>) -> bool {
 
 /// Refuses tables, whose rows would be taken for their columns' names.
 pub fn refuse_table(object: &Bound<'_, PyAny>) -> PyResult<()> {
-    if object.hasattr("__dataframe__")? {
+    let gives_arrow = object.hasattr("__arrow_c_stream__")? || object.hasattr("__dataframe__")?;
+    if gives_arrow && object.hasattr("columns")? {
         let message = "this is a table: code_arrow codes its rows, code takes activities";
         return Err(PyTypeError::new_err(message));
     }
