@@ -8,10 +8,10 @@ use anyhow::{Context, bail};
 
 use super::train::ColumnArguments;
 use crate::config::ModelOptions;
+use crate::model::manifest::metrics::Interval;
 use crate::serving::Coders;
 use crate::training::corpus::Corpus;
 use crate::training::evaluation::{Evaluation, evaluate};
-use crate::training::intervals::Interval;
 use crate::training::report;
 
 /// What `codif evaluate` takes.

@@ -12,12 +12,12 @@ use indicatif::{ProgressBar, ProgressStyle};
 
 use crate::coding::ModelVersion;
 use crate::model::digest::digest;
+use crate::model::manifest::metrics::Metrics;
 use crate::model::manifest::{CorpusDigest, Manifest};
 use crate::nomenclature::{Nomenclature, Nomenclatures};
 use crate::registry::s3::S3Settings;
 use crate::registry::{ModelReference, Registry, RegistryLocation, Selector};
 use crate::training::corpus::{CodedActivity, Columns, Corpus};
-use crate::training::evaluation::Metrics;
 use crate::training::settings::TrainingSettings;
 use crate::training::split::Split;
 use crate::training::{TrainedModel, TrainingEvent, TrainingPlan, train};

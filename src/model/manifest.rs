@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 mod inputs;
+pub mod metrics;
 
 use super::digest::FileDigest;
 use super::error::ModelFault;
@@ -13,8 +14,8 @@ use crate::coding::label_tree::LabelTree;
 use crate::coding::normalise::Step;
 use crate::coding::quantiser::QuantiserSettings;
 use crate::coding::scoring::Loss;
-use crate::training::evaluation::Metrics;
 pub use inputs::{CovariateSettings, Entry, FeatureSettings, TokenizerKind, TokenizerSettings};
+use metrics::Metrics;
 
 /// The manifest of one model version.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]

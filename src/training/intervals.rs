@@ -2,19 +2,8 @@
 
 use rand::{RngExt, SeedableRng};
 use rand_pcg::Pcg64;
-use serde::{Deserialize, Serialize};
 
-/// A figure and its 95 % confidence interval.
-#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Interval {
-    /// The figure.
-    pub value: f64,
-    /// Lower end.
-    pub low: f64,
-    /// Upper end.
-    pub high: f64,
-}
+use crate::model::manifest::metrics::Interval;
 
 /// A share and its interval (Wilson, "Probable Inference", JASA 1927).
 pub fn wilson(successes: usize, cases: usize) -> Interval {

@@ -3,7 +3,8 @@
 use askama::Template;
 use plotters::prelude::*;
 
-use super::evaluation::{Evaluation, ThresholdPoint};
+use super::evaluation::Evaluation;
+use crate::model::manifest::metrics::ThresholdPoint;
 use crate::nomenclature::{Code, Nomenclature};
 
 /// The whole report as one HTML page.
