@@ -90,6 +90,7 @@ impl Nomenclatures {
             _ => within.into_iter().flat_map(|code| self.correspondence.predecessors(code)).collect(),
         };
         let mut entries: Vec<&Entry> = counterparts.into_iter().filter_map(|code| target.entry(code)).collect();
+        entries.retain(|entry| entry.level == Level::SubClass);
         entries.sort_by_key(|entry| target.places.get(&entry.code));
         Ok(entries)
     }
