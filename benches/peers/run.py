@@ -82,7 +82,12 @@ def one_turn(program, model, case, options, with_answers):
 
 
 def medians(rounds):
-    return {name: statistics.median(figures[name] for figures in rounds) for name in rounds[0]}
+    """Of each figure; of those that have parts, such as the stages, of each part."""
+
+    def median(figures):
+        return medians(figures) if isinstance(figures[0], dict) else statistics.median(figures)
+
+    return {name: median([figures[name] for figures in rounds]) for name in rounds[0]}
 
 
 def described(case):
