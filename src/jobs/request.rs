@@ -8,7 +8,7 @@ use utoipa::ToSchema;
 use super::error::JobError;
 use crate::nomenclature::Nomenclatures;
 use crate::recode::columns::ColumnNames;
-use crate::recode::format::{Compression, Format};
+use crate::recode::format::{Compression, Format, delimiter};
 use crate::recode::plan::Previous;
 
 /// Most codes a row gets.
@@ -124,15 +124,12 @@ impl JobRequest {
 
     /// What stands between two cells.
     pub fn delimiter(&self) -> Result<Option<u8>, JobError> {
-        match self.delimiter.as_deref().map(str::as_bytes) {
-            None => Ok(None),
-            Some(b"\\t") => Ok(Some(b'\t')),
-            Some([byte]) if byte.is_ascii() && !b"\"\r\n".contains(byte) => Ok(Some(*byte)),
-            Some(_) => Err(JobError::Invalid {
-                code: "invalid_delimiter",
-                detail: "delimiter must be one ASCII character, such as ; or a tab".to_owned(),
-            }),
-        }
+        let Some(text) = &self.delimiter else { return Ok(None) };
+        let invalid = || JobError::Invalid {
+            code: "invalid_delimiter",
+            detail: "delimiter must be one ASCII character, such as ; or a tab".to_owned(),
+        };
+        delimiter(text).map(Some).ok_or_else(invalid)
     }
 
     /// The codes that the rows had.

@@ -65,6 +65,15 @@ impl Format {
     }
 }
 
+/// What stands between two cells, as people write it: one ASCII character, a tab also as `\t`.
+pub fn delimiter(text: &str) -> Option<u8> {
+    match text.as_bytes() {
+        b"\\t" => Some(b'\t'),
+        [byte] if byte.is_ascii() && !b"\"\r\n".contains(byte) => Some(*byte),
+        _ => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -76,6 +85,12 @@ mod tests {
         assert_eq!(Format::of("stock.jsonl.zst"), Some((Format::Ndjson, Compression::Zstd)));
         assert_eq!(Format::of("stock.ndjson"), Some((Format::Ndjson, Compression::None)));
         assert_eq!(Format::of("part-0.snappy.parquet"), Some((Format::Parquet, Compression::None)));
+    }
+
+    #[test]
+    fn a_delimiter_is_one_character() {
+        assert_eq!([";", "\\t", "\t", "|"].map(delimiter), [Some(b';'), Some(b'\t'), Some(b'\t'), Some(b'|')]);
+        assert!(["", ";;", "é", "\"", "\n"].into_iter().all(|text| delimiter(text).is_none()));
     }
 
     #[test]

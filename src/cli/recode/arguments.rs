@@ -9,7 +9,7 @@ use crate::cli::code::threshold;
 use crate::nomenclature::Nomenclatures;
 use crate::recode::RunOptions;
 use crate::recode::columns::ColumnNames;
-use crate::recode::format::{Compression, Format};
+use crate::recode::format::{self, Compression, Format};
 use crate::recode::plan::{PART_ROWS, Previous};
 
 /// Which columns hold what; one that is not named is the column called as the field, if there is one.
@@ -138,11 +138,7 @@ pub fn format_of(name: &str) -> Format {
 }
 
 fn delimiter(text: &str) -> Result<u8, String> {
-    match text.as_bytes() {
-        b"\\t" => Ok(b'\t'),
-        [byte] if byte.is_ascii() && !b"\"\r\n".contains(byte) => Ok(*byte),
-        _ => Err("it must be one ASCII character, such as ; or \\t".to_owned()),
-    }
+    format::delimiter(text).ok_or_else(|| "it must be one ASCII character, such as ; or \\t".to_owned())
 }
 
 impl RecodeColumns {
@@ -221,15 +217,4 @@ impl Running {
 fn is_unknown_file(output: &str) -> bool {
     let name = output.rsplit('/').next().unwrap_or_default();
     Path::new(name).extension().is_some() && !Path::new(output).is_dir()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_delimiter_is_one_character() {
-        assert_eq!([";", "\\t", "|"].map(|text| delimiter(text).unwrap()), [b';', b'\t', b'|']);
-        assert!(["", ";;", "é", "\"", "\n"].into_iter().all(|text| delimiter(text).is_err()));
-    }
 }
