@@ -47,8 +47,9 @@ pub struct RecodeArguments {
 /// Codes the files; the summary is printed as one JSON object.
 pub fn run(arguments: RecodeArguments, output: &mut dyn Write) -> anyhow::Result<ExitCode> {
     let quiet = arguments.running.quiet;
-    let interrupted = super::train::interrupted_by_ctrl_c()?;
     let mut recode = arguments.recode()?;
+    // From here on: until the models are there Ctrl-C ends the program, and nothing is lost.
+    let interrupted = super::train::interrupted_by_ctrl_c()?;
     recode.buckets = recode.buckets.stopped_by(Arc::clone(&interrupted));
     let bar = if quiet { ProgressBar::hidden() } else { bar() };
     let watch = |progress: &Progress<'_>| {
